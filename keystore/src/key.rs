@@ -1,0 +1,204 @@
+//! Keys as the rest of the house sees them: names, policies, states. Data without a private byte.
+
+use std::sync::Arc;
+
+/// A key's name as an envelope gives it. More forms (issuer and serial, SKI, thumbprint) come with their formats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Name<'a> {
+    /// Key identifier, 1–256 bytes, compared as bytes.
+    Kid(&'a [u8]),
+}
+
+macro_rules! algorithms {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal,)+) => {
+        /// An algorithm by its name in the IANA COSE and JOSE registries.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Algorithm { $($(#[$doc])* $variant,)+ }
+
+        impl Algorithm {
+            /// Every algorithm that this keystore can run.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The registered name.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)+ }
+            }
+
+            /// The algorithm of that name.
+            pub fn from_name(name: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|algorithm| algorithm.name() == name)
+            }
+        }
+    };
+}
+
+algorithms! {
+    /// AES-128-GCM.
+    A128Gcm = "A128GCM",
+    /// AES-256-GCM.
+    A256Gcm = "A256GCM",
+    /// AES-CCM, 13-byte nonce, 16-byte tag, 128-bit key.
+    AesCcm16_128_128 = "AES-CCM-16-128-128",
+    /// AES-CCM, 13-byte nonce, 8-byte tag, 128-bit key.
+    AesCcm16_64_128 = "AES-CCM-16-64-128",
+    /// ChaCha20-Poly1305.
+    ChaCha20Poly1305 = "ChaCha20-Poly1305",
+    /// ECDH-ES with HKDF-SHA-256 and AES-128 key wrap.
+    EcdhEsA128Kw = "ECDH-ES+A128KW",
+    /// ECDH-ES with HKDF-SHA-256 and AES-256 key wrap.
+    EcdhEsA256Kw = "ECDH-ES+A256KW",
+    /// Ed25519.
+    Ed25519 = "Ed25519",
+    /// ECDSA, SHA-256.
+    Es256 = "ES256",
+    /// ECDSA on P-256, SHA-256 (RFC 9864).
+    Esp256 = "ESP256",
+}
+
+/// Kind of key material.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kty {
+    /// NIST P-256 key.
+    Ec2P256,
+    /// Ed25519 key.
+    OkpEd25519,
+    /// Symmetric key: a profile master, or a content key as it is.
+    Symmetric,
+}
+
+/// Life of a key version (NIST SP 800-57; keystore.md §4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// In use.
+    Active,
+    /// Erased; a tombstone remains.
+    Destroyed,
+    /// Suspended or revoked.
+    Disabled,
+    /// Not yet in use: what names it is held.
+    Pending,
+    /// Opens, no longer seals, until the grace ends.
+    Retiring,
+}
+
+/// How strictly the relay's path claim, or its endpoint claim, is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PathBinding {
+    /** Bound where a path is claimed. */
+    IfKnown,
+    /** Not looked at. */
+    Off,
+    /** Must be one of the key's paths. */
+    Required,
+}
+
+/// What a relay's endpoint claim that differs from the device leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndpointBinding {
+    /** Opened, flagged. */
+    Flagged,
+    /** Not looked at. */
+    Ignored,
+    /** Refused. */
+    Pinned,
+}
+
+/// A structure of profile `paperknife-1`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /** Encrypt0(Sign1). */
+    G,
+    /** Encrypt(Sign1). */
+    P,
+    /** Encrypt0. */
+    S,
+}
+
+/// What a key's owner allows: complete, class defaults and the gateway's audience filled in (contract.md §1).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Policy {
+    /// The strict profile `paperknife-1`; else any well-formed envelope that the rest allows.
+    pub strict_profile: bool,
+    /// `cose`, `cms`, `jose`.
+    pub formats: Vec<String>,
+    /// Shapes of the profile.
+    pub shapes: Vec<Shape>,
+    /// One family of algorithms.
+    pub algs: Vec<Algorithm>,
+    /// The `ep` of the binding, compared with the relay's claim; default: the device.
+    pub endpoint: Option<String>,
+    /// Path candidates, null allowed; none at all: any claimed path.
+    pub paths: Option<Vec<Option<String>>>,
+    /// Names by which the device addresses us.
+    pub audience: Vec<String>,
+    /// How strictly the path claim is taken.
+    pub path_binding: PathBinding,
+    /// Cut an LwM2M gateway prefix off the claimed path before binding.
+    pub strip_prefix: bool,
+    /// How strictly the endpoint claim is taken.
+    pub endpoint_binding: EndpointBinding,
+    /// Derive content key and base IV by profile.md §3; else the key is used as it is, with `base_iv`.
+    pub derive: bool,
+    /// An iat claim is required.
+    pub iat_required: bool,
+    /// Seconds; older is `too_old`.
+    pub max_age_s: Option<i64>,
+    /// Seconds; older is flagged `late`.
+    pub late_after_s: i64,
+    /// Seconds of clock skew; beyond is `from_future`.
+    pub max_future_s: i64,
+    /// First sequence number expected.
+    pub expect_from: Option<u64>,
+    /// Seconds of silence before it is named.
+    pub max_silence_s: Option<i64>,
+    /// Strict order of sequence numbers.
+    pub strict_order: bool,
+    /// Content format used where the envelope names none: number as text or media type.
+    pub content_format: Option<u64>,
+    /// Content formats allowed.
+    pub content_formats: Vec<u64>,
+    /// Bytes.
+    pub max_plaintext: usize,
+    /// Readings a message.
+    pub max_readings: usize,
+}
+
+/// A key version without a private byte: cheap to clone, handed to those who decide.
+#[derive(Clone, Debug)]
+pub struct KeyRef(pub(crate) Arc<Card>);
+
+/// What is known of a key version.
+#[derive(Debug)]
+pub struct Card {
+    /// UUIDv7 text.
+    pub id: String,
+    /// From 1.
+    pub version: u32,
+    /// Tenant.
+    pub tenant: String,
+    /// kid bytes; empty only in offline use, where such a key fits any name.
+    pub kid: Vec<u8>,
+    /// The identity that this key proves; none for the gateway's own keys. Offline, without a device: `jwk:<thumbprint>`.
+    pub device: Option<String>,
+    /// Kind.
+    pub kty: Kty,
+    /// State.
+    pub status: Status,
+    /// Milliseconds since the epoch.
+    pub not_before: Option<i64>,
+    /// Milliseconds since the epoch.
+    pub not_after: Option<i64>,
+    /// RFC 7638 SHA-256 for public keys, a keyed HMAC for symmetric ones; hex.
+    pub thumbprint: String,
+    /// Whether this is the private half (the gateway's): it agrees, it does not verify senders.
+    pub private: bool,
+    /// The policy.
+    pub policy: Policy,
+}
+
+impl std::ops::Deref for KeyRef {
+    type Target = Card;
+    fn deref(&self) -> &Card {
+        &self.0
+    }
+}
