@@ -1,6 +1,7 @@
 //! Paperknife: opens what devices sealed, behind a relay that is not trusted. The rooms, in the order of the data:
 pub mod clock;
 pub mod codec;
+pub mod config;
 pub mod envelope;
 pub mod guard;
 pub mod item;
