@@ -1,0 +1,142 @@
+//! The command line: parse arguments, wire the rooms, run; one file a command.
+//!
+//! May import everything, to wire, and holds no logic of its own. Administration works on the data folder beside a
+//! running server. A secret is never an argument: it comes from a file or standard input, and a new one goes to
+//! standard output, alone, once.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config;
+use crate::item::Timestamp;
+
+mod demo;
+mod inspect;
+mod open;
+mod settings;
+#[cfg(test)]
+mod tests;
+
+/// Opens what devices sealed, behind a relay that is not trusted.
+#[derive(Debug, Parser)]
+#[command(name = "paperknife", version, arg_required_else_help = true, after_help = EXAMPLE)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLE: &str = "\
+Example, from nothing to a first reading:
+  paperknife demo
+Example, a gateway:
+  paperknife serve --data ./data &
+  paperknife relays add acme --data ./data > acme.token
+  paperknife keys import devices.jwks --data ./data
+
+Exit codes: 0 done, 1 failed, 2 usage; open: 3 refused, 4 held.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Config(settings::Arguments),
+    Demo(demo::Arguments),
+    Inspect(inspect::Arguments),
+    Open(open::Arguments),
+}
+
+/// Parses the process's arguments and runs the command.
+pub fn main() -> ExitCode {
+    run(std::env::args_os())
+}
+
+fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let outcome = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => dispatch(arguments.command),
+        Err(usage) => return usage_exit(&usage),
+    };
+    outcome.unwrap_or_else(|failed| {
+        complain(&failed);
+        ExitCode::FAILURE
+    })
+}
+
+/// `--help` and `--version` are done (0); all else is wrong usage (2).
+fn usage_exit(usage: &clap::Error) -> ExitCode {
+    // Where even the terminal is gone there is nobody left to tell.
+    let _ = usage.print();
+    ExitCode::from(if usage.use_stderr() { 2 } else { 0 })
+}
+
+fn dispatch(command: Command) -> Result<ExitCode, Failed> {
+    match command {
+        Command::Config(arguments) => settings::run(&arguments),
+        Command::Demo(arguments) => demo::run(arguments),
+        Command::Inspect(arguments) => inspect::run(arguments),
+        Command::Open(arguments) => open::run(arguments),
+    }
+}
+
+/// Where the data folder is.
+#[derive(Args, Clone, Debug, Default)]
+struct Place {
+    /// Data folder: root.key, keystore.db, store.db
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Configuration file
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl Place {
+    /// The configuration: file, then environment, then flags.
+    fn settle(&self) -> Result<config::Loaded, Failed> {
+        let mut loaded = config::load(self.config.as_deref(), &config::environment())?;
+        if let Some(data) = &self.data {
+            loaded.config.server.data.clone_from(data);
+        }
+        Ok(loaded)
+    }
+}
+
+/// Why a command failed, as its one line on standard error.
+#[derive(Debug, thiserror::Error)]
+enum Failed {
+    #[error(transparent)]
+    Config(#[from] config::Faults),
+    #[error("{what}: {source}")]
+    Io { what: String, source: std::io::Error },
+    #[error("{0}")]
+    Said(String),
+}
+
+impl Failed {
+    /// A failure that its own words explain.
+    fn said(words: impl Into<String>) -> Self {
+        Self::Said(words.into())
+    }
+
+    /// For `map_err` at a file operation: names what was tried.
+    fn io(what: impl fmt::Display) -> impl FnOnce(std::io::Error) -> Self {
+        let what = what.to_string();
+        |source| Self::Io { what, source }
+    }
+}
+
+/// An RFC 3339 argument.
+fn instant(text: &str) -> Result<Timestamp, &'static str> {
+    Timestamp::parse(text).ok_or("must be an RFC 3339 time such as 2026-11-24T09:00:00Z")
+}
+
+/// One line on standard output. A reader that has gone (`| head`) is no failure.
+fn say(line: impl fmt::Display) {
+    let _ = writeln!(std::io::stdout().lock(), "{line}");
+}
+
+/// One line on standard error.
+fn complain(line: impl fmt::Display) {
+    let _ = writeln!(std::io::stderr().lock(), "paperknife: {line}");
+}
