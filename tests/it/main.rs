@@ -1,1 +1,3 @@
-//! stub
+//! One integration binary, a module a subject.
+
+mod tidy;

@@ -1,0 +1,423 @@
+//! The walls of the house: who may import whom, held over the source as it stands.
+//!
+//! Each file belongs to the longest room that its path begins with. A room names what it may import: rooms, items of
+//! rooms (`envelope/recognise`), crates, items of crates (`keystore/key`). What it does not name is forbidden. The
+//! three that must stand: the relay has no way to a key, through any chain of rooms or any state that its handlers are
+//! given; `envelope` and `payload` have none either; nothing outside `open` runs a private-key operation.
+//! Macros that make paths out of pieces stay out of sight.
+
+mod planted;
+mod source;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path as File, PathBuf};
+
+use source::{Path, Word};
+
+/// A room: its name, the modules within it that are not rooms themselves (`*`: any), and what it may import.
+struct Room(&'static str, &'static str, &'static str);
+
+/// The rooms, in the order of the data. Names without a file are planned.
+const ROOMS: &[Room] = &[
+    // leaves
+    Room("item", "", "serde jiff hex uuid"),
+    Room("clock", "", "item"),
+    Room("codec", "*", "minicbor serde serde_json base64 thiserror"),
+    Room("problem", "", "axum serde serde_json thiserror"),
+    Room("config", "given keys", "serde toml strsim thiserror"),
+    // write side
+    Room(
+        "relay/profiles",
+        "*",
+        "item codec envelope/recognise envelope/cose/sequence base64 hex serde serde_json flate2",
+    ),
+    Room("relay/accounts", "", "item store/intake store/failure clock sha2 thiserror"),
+    Room(
+        "relay/transports",
+        "http sse mqtt nats amqp spool",
+        "relay relay/profiles relay/accounts item codec store/intake store/failure problem clock axum http_body_util tokio tower tower_http flate2 tracing",
+    ),
+    Room(
+        "relay",
+        "",
+        "relay/profiles relay/accounts relay/transports item codec store/intake store/failure problem clock axum tokio tower tower_http sha2 base64 tracing thiserror",
+    ),
+    Room("envelope", "cose cms jose", "item codec minicbor der x509_cert serde_json base64 thiserror"),
+    Room("guard/sequence", "", "item serde"),
+    Room("guard/settled", "", "item guard/sequence serde"),
+    Room("guard/admit", "", "guard item envelope keystore/key"),
+    Room("guard/settle", "", "item guard guard/sequence guard/settled open keystore/key"),
+    Room("guard", "", "item"),
+    Room("open", "", "item envelope guard guard/admit keystore sha2 thiserror"),
+    Room("payload", "*", "codec item serde serde_json base64 minicbor jiff"),
+    Room(
+        "opening",
+        "",
+        "item codec envelope guard guard/admit guard/settle guard/settled open payload store/ledger store/failure clock keystore/Keystore keystore/AdminError keystore/OpenError keystore/error keystore/key rayon tracing thiserror",
+    ),
+    // where both streets meet
+    Room("store/failure", "", "rusqlite thiserror"),
+    Room("store/intake", "", STORE),
+    Room("store/ledger", "", STORE),
+    Room("store/reader", "*", STORE),
+    Room("store", "*", STORE),
+    Room("meter", "", "store store/failure metrics metrics_exporter_prometheus"),
+    // read side
+    Room(
+        "delivery",
+        "*",
+        "item store store/reader store/failure clock keystore/Keystore hyper hyper_util tokio serde serde_json",
+    ),
+    Room(
+        "api",
+        "*",
+        "item store store/reader store/failure delivery relay/accounts opening/Reopen problem clock keystore/Keystore keystore/AdminError keystore/OpenError keystore/error keystore/key axum tokio tower tower_http serde serde_json base64 hex uuid sha2 tracing thiserror",
+    ),
+    Room("console", "*", "api problem axum"),
+    // wiring
+    Room("listen", "", "axum hyper hyper_util tokio tower tracing"),
+    Room("cli", "*", ANYTHING),
+    Room("lib", "", ANYTHING),
+    Room("main", "", "paperknife"),
+];
+
+const STORE: &str = "store store/intake store/ledger store/reader store/failure item clock guard/settled guard/sequence payload \
+                     rusqlite tokio serde serde_json uuid base64 hex sha2 jiff thiserror tracing";
+const ANYTHING: &str = "*";
+
+/// What tests may import beside: neighbours that they are set up with, and crates of [dev-dependencies].
+const IN_TESTS: &str =
+    "store store/intake store/ledger store/reader store/failure item clock tokio tower http_body_util serde_json hex";
+
+/// Where no chain of imports from `relay` may end; nor from `envelope` and `payload`.
+const KEYS: &[&str] = &["keystore", "open", "opening", "guard/admit", "guard/settle"];
+const KEYLESS: &[&str] = &["relay", "relay/profiles", "relay/accounts", "relay/transports", "envelope", "payload"];
+
+/// Crates that hold keys or ciphers: the root manifest depends on none, so that no `use` can exist.
+const STRONGROOM_CRATES: &[&str] = &[
+    "aes",
+    "aes-gcm",
+    "aes-kw",
+    "aws-lc-rs",
+    "ccm",
+    "chacha20poly1305",
+    "cms",
+    "coset",
+    "ed25519-dalek",
+    "hkdf",
+    "hmac",
+    "josekit",
+    "openssl",
+    "p256",
+    "p384",
+    "p521",
+    "ring",
+    "rsa",
+];
+
+/// A file of a room, read.
+struct Read {
+    file: String,
+    room: &'static Room,
+    module: Vec<String>,
+    words: Vec<Word>,
+    source: String,
+}
+
+#[test]
+fn the_walls_stand() {
+    let root = File::new(env!("CARGO_MANIFEST_DIR"));
+    let crates = crates(&fs::read_to_string(root.join("Cargo.toml")).unwrap());
+    let sources = sources(root, "src");
+    let faults = faults(&sources, &crates);
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn no_chain_of_rooms_leads_from_the_relay_to_a_key() {
+    // The table bounds every import, so its closure bounds the closure of the imports as they are.
+    let chains = chains(ROOMS);
+    assert!(chains.is_empty(), "{}", chains.join("\n"));
+}
+
+#[test]
+fn the_root_crate_depends_on_no_key_or_cipher() {
+    let manifest = fs::read_to_string(File::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml")).unwrap();
+    assert_eq!(strongroom_crates(&manifest), Vec::<String>::new());
+}
+
+#[test]
+fn every_file_of_the_other_crates_says_its_job() {
+    let root = File::new(env!("CARGO_MANIFEST_DIR"));
+    let others = ["keystore/src", "device/src", "tests"].into_iter().flat_map(|folder| sources(root, folder));
+    let silent: Vec<String> = others.filter(|(_, text)| !text.starts_with("//!")).map(|(file, _)| file).collect();
+    assert_eq!(silent, Vec::<String>::new(), "files that do not open with `//!`");
+}
+
+#[test]
+fn the_longest_files_and_functions_are_printed() {
+    let root = File::new(env!("CARGO_MANIFEST_DIR"));
+    let all: Vec<_> =
+        ["src", "keystore/src", "device/src"].into_iter().flat_map(|folder| sources(root, folder)).collect();
+    let mut files: Vec<_> = all.iter().map(|(file, text)| (text.lines().count(), file.clone())).collect();
+    let mut functions: Vec<_> = all.iter().flat_map(|(file, text)| lengths(file, text)).collect();
+    files.sort_unstable_by(|one, other| other.cmp(one));
+    functions.sort_unstable_by(|one, other| other.cmp(one));
+    for (lines, name) in files.iter().take(10).chain(functions.iter().take(10)) {
+        println!("{lines:5}  {name}");
+    }
+}
+
+fn lengths(file: &str, text: &str) -> Vec<(usize, String)> {
+    let length =
+        |function: source::Function| (function.last - function.first + 1, format!("{file}: {}", function.name));
+    source::functions(&source::words(text, false)).into_iter().map(length).collect()
+}
+
+/// Every fault of these files against the table.
+fn faults(sources: &[(String, String)], crates: &BTreeSet<String>) -> Vec<String> {
+    let mut faults = Vec::new();
+    for (file, text) in sources {
+        match read(file, text) {
+            Err(fault) => faults.push(fault),
+            Ok(read) => faults.extend(faults_of(&read, crates)),
+        }
+    }
+    faults
+}
+
+fn read(file: &str, text: &str) -> Result<Read, String> {
+    let module: Vec<String> =
+        file.trim_start_matches("src/").trim_end_matches(".rs").split('/').map(str::to_owned).collect();
+    let room = ROOMS.iter().find(|room| room.0 == room_of(&module)).ok_or(format!("{file}: unplanned module"))?;
+    let inner = &module[room.0.split('/').count()..];
+    let planned =
+        inner.first().is_none_or(|name| name == "tests" || room.1.split(' ').any(|plan| plan == "*" || plan == name));
+    if !planned {
+        return Err(format!("{file}: unplanned module in `{}`", room.0));
+    }
+    let tests = module.last().is_some_and(|last| last == "tests") || module.iter().any(|step| step == "tests");
+    Ok(Read { file: file.to_owned(), room, words: source::words(text, tests), module, source: text.to_owned() })
+}
+
+fn faults_of(read: &Read, crates: &BTreeSet<String>) -> Vec<String> {
+    let paths = source::paths(&read.words);
+    let scope = Scope {
+        module: &read.module,
+        aliases: source::aliases(&paths),
+        children: source::children(&read.words),
+        crates,
+    };
+    let mut faults: BTreeSet<String> = paths.iter().filter_map(|path| judge(read, &scope, path)).collect();
+    if !read.source.starts_with("//!") {
+        faults.insert(format!("{}: does not open with `//!`", read.file));
+    }
+    faults.extend(private_key_operations(read));
+    faults.extend(handles_of_edge(read, &scope));
+    faults.into_iter().collect()
+}
+
+/// What names mean in one file.
+struct Scope<'a> {
+    module: &'a [String],
+    aliases: BTreeMap<String, Vec<String>>,
+    children: Vec<String>,
+    crates: &'a BTreeSet<String>,
+}
+
+/// Where a path leads.
+enum Target {
+    /// Steps from the crate's root.
+    Crate(Vec<String>),
+    /// Another crate, and steps within it.
+    Extern(Vec<String>),
+    /// A name of this file: a type, a variant, a generic.
+    Local,
+}
+
+impl Scope<'_> {
+    fn resolve(&self, steps: &[String], inline: bool) -> Target {
+        self.resolve_within(steps, inline, 8)
+    }
+
+    /// Aliases may stand for aliases; `depth` ends a ring of them.
+    fn resolve_within(&self, steps: &[String], inline: bool, depth: usize) -> Target {
+        let (first, rest) = (steps[0].as_str(), &steps[1..]);
+        let own = if self.module == ["lib"] { &[] } else { self.module };
+        let parent = if inline { own } else { &own[..own.len().saturating_sub(1)] };
+        let join = |base: &[String], rest: &[String]| Target::Crate([base, rest].concat());
+        match first {
+            "crate" => join(&[], rest),
+            "self" => join(own, rest),
+            "super" => join(parent, rest),
+            name if self.children.iter().any(|child| child == name) => join(own, steps),
+            name => match self.aliases.get(name) {
+                Some(full) if full[0] != name && depth > 0 => {
+                    self.resolve_within(&[full.as_slice(), rest].concat(), inline, depth - 1)
+                }
+                _ if self.crates.contains(name) => Target::Extern(steps.to_vec()),
+                _ => Target::Local,
+            },
+        }
+    }
+}
+
+/// What is wrong with a path, if anything.
+fn judge(read: &Read, scope: &Scope<'_>, path: &Path) -> Option<String> {
+    let fault = |what: String| Some(format!("{}:{}: {what}", read.file, path.line));
+    let (own, may) = (read.room.0, read.room.2);
+    if path.steps.iter().filter(|step| *step == "super").count() > 1 {
+        return fault("`super::super`".into());
+    }
+    let steps = match scope.resolve(&path.steps, path.inline) {
+        Target::Local => return None,
+        Target::Extern(steps) => {
+            let allowed = allowed(may, &steps, &steps[0]) || path.test && in_tests(&steps);
+            return if allowed { None } else { fault(format!("`{own}` may not import `{}`", steps.join("::"))) };
+        }
+        Target::Crate(steps) => steps,
+    };
+    let room = room_of(&steps);
+    if steps.is_empty() || room.is_empty() {
+        let wires = may == ANYTHING || steps.is_empty();
+        return if wires { None } else { fault(format!("`{own}` imports `{}` of the crate's root", steps.join("::"))) };
+    }
+    if path.public && room != own {
+        return fault(format!("`{own}` hands on `{}`, which is of another room", steps.join("::")));
+    }
+    if steps.last().is_some_and(|last| last == "*") && !path.test {
+        return fault(format!("`{own}` imports all of `{room}` by a glob"));
+    }
+    let allowed = room == own || allowed(may, &steps, room) || path.test && allowed_in_tests(&steps, room);
+    if allowed { None } else { fault(format!("`{own}` may not import `{room}`")) }
+}
+
+/// Whether a list names the room or crate of these steps, an item on the way to them, or something further that they
+/// are on the way to (`use crate::guard` where `guard/settled` may be imported: what is made of it is judged in turn).
+fn allowed(may: &str, steps: &[String], room: &str) -> bool {
+    let path = steps.join("/");
+    may == ANYTHING
+        || may.split_whitespace().any(|entry| {
+            entry == room || entry.starts_with(&format!("{path}/")) || entry.len() > room.len() && begins(&path, entry)
+        })
+}
+
+fn allowed_in_tests(steps: &[String], room: &str) -> bool {
+    allowed(IN_TESTS, steps, room)
+}
+
+/// Tests use what the manifest gives to tests alone.
+fn in_tests(steps: &[String]) -> bool {
+    ["proptest", "tempfile", "ureq"].contains(&steps[0].as_str()) || allowed(IN_TESTS, steps, &steps[0])
+}
+
+fn begins(path: &str, with: &str) -> bool {
+    path.strip_prefix(with).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// The longest room that these steps begin with; empty where there is none.
+fn room_of(steps: &[String]) -> &'static str {
+    let path = steps.join("/");
+    ROOMS.iter().map(|room| room.0).filter(|room| begins(&path, room)).max_by_key(|room| room.len()).unwrap_or_default()
+}
+
+/// `Keystore::run` is called by `open` alone: elsewhere, where a keystore is within reach, `.run(` is refused.
+fn private_key_operations(read: &Read) -> Vec<String> {
+    let near = read.room.2.contains("keystore") && read.room.0 != "open";
+    let calls = read.words.windows(3).filter(|three| {
+        let [before, name, after] = three else { return false };
+        [".", "::"].contains(&before.text.as_str()) && name.text == "run" && after.text == "(" && !name.test
+    });
+    let fault =
+        |call: &[Word]| format!("{}:{}: `{}` may not run an operation on keys", read.file, call[1].line, read.room.0);
+    calls.filter(|_| near).map(fault).collect()
+}
+
+/// What `relay::Edge` holds: no handle of the store but the intake, and nothing behind which a handle could hide.
+fn handles_of_edge(read: &Read, scope: &Scope<'_>) -> Vec<String> {
+    if read.file != "src/relay.rs" {
+        return Vec::new();
+    }
+    let Some(at) = read.words.windows(2).position(|pair| pair[0].text == "struct" && pair[1].text == "Edge") else {
+        return vec!["src/relay.rs: has no `struct Edge`".into()];
+    };
+    let fields = &read.words[at..source::item_end(&read.words, at)];
+    let refused = fields.windows(2).filter(|pair| hides_a_handle(&pair[0], &pair[1], scope));
+    refused
+        .map(|pair| format!("{}:{}: `Edge` may not hold `{} {}`", read.file, pair[0].line, pair[0].text, pair[1].text))
+        .collect()
+}
+
+fn hides_a_handle(word: &Word, next: &Word, scope: &Scope<'_>) -> bool {
+    const HANDLES: [&str; 8] = ["Desk", "House", "Keystore", "Ledger", "Owner", "Reader", "Reopen", "Store"];
+    const CLOSED: [&str; 5] = ["Any", "Fn", "FnMut", "FnOnce", "fn"];
+    let full = scope.aliases.get(&word.text).and_then(|full| full.last()).unwrap_or(&word.text);
+    HANDLES.contains(&full.as_str()) || CLOSED.contains(&full.as_str()) || word.text == "dyn" && next.text != "Clock"
+}
+
+/// Chains of rooms, as the table allows them, from a room without keys to one with.
+fn chains(rooms: &[Room]) -> Vec<String> {
+    let mut chains = Vec::new();
+    for start in KEYLESS {
+        let (mut seen, mut open) = (BTreeSet::from([(*start).to_owned()]), vec![vec![(*start).to_owned()]]);
+        while let Some(chain) = open.pop() {
+            let last = chain.last().cloned().unwrap_or_default();
+            if KEYS.iter().any(|key| begins(&last, key)) {
+                chains.push(chain.join(" → "));
+                continue;
+            }
+            let may = rooms.iter().find(|room| room.0 == last).map_or("", |room| room.2);
+            for next in may.split_whitespace().map(|entry| room_or_crate(entry)) {
+                if seen.insert(next.clone()) {
+                    open.push([chain.as_slice(), &[next]].concat());
+                }
+            }
+        }
+    }
+    chains
+}
+
+fn room_or_crate(entry: &str) -> String {
+    let steps: Vec<String> = entry.split('/').map(str::to_owned).collect();
+    match room_of(&steps) {
+        "" => entry.to_owned(),
+        room => room.to_owned(),
+    }
+}
+
+/// Names of the crates that code of the root package can reach, as code spells them.
+fn crates(manifest: &str) -> BTreeSet<String> {
+    let listed = ["[dependencies]", "[dev-dependencies]"].into_iter().flat_map(|table| dependencies(manifest, table));
+    listed.map(|name| name.replace('-', "_")).chain(["paperknife".into()]).collect()
+}
+
+fn strongroom_crates(manifest: &str) -> Vec<String> {
+    let listed = ["[dependencies]", "[build-dependencies]"].into_iter().flat_map(|table| dependencies(manifest, table));
+    listed.filter(|name| STRONGROOM_CRATES.contains(&name.as_str())).collect()
+}
+
+fn dependencies(manifest: &str, table: &str) -> Vec<String> {
+    let lines =
+        manifest.lines().skip_while(|line| line.trim() != table).skip(1).take_while(|line| !line.starts_with('['));
+    let name = |line: &str| line.split(['=', '.', ' ']).next().unwrap_or_default().to_owned();
+    lines.filter(|line| line.contains('=') && !line.starts_with('#')).map(name).collect()
+}
+
+/// Every Rust file below a folder, by its path from the root.
+fn sources(root: &File, folder: &str) -> Vec<(String, String)> {
+    let (mut open, mut found) = (vec![root.join(folder)], Vec::new());
+    while let Some(folder) = open.pop() {
+        let entries: Vec<PathBuf> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        for path in entries {
+            if path.is_dir() {
+                open.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let name = path.strip_prefix(root).unwrap().display().to_string();
+                found.push((name, fs::read_to_string(&path).unwrap()));
+            }
+        }
+    }
+    found.sort();
+    found
+}
