@@ -1,0 +1,80 @@
+# Paperknife: `make demo` to see it work, `make test` to check it. Each does its own set-up and says what it installs.
+# CARGO_TARGET_DIR is honoured.
+
+TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
+CRATES := -p paperknife -p keystore -p paperknife-device
+CARGO  := cargo
+PEERS  := $(TARGET)/peers-venv
+# Tests start this interpreter for second opinions (pycose).
+export PEERS_PYTHON := $(PEERS)/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-full bench deny fuzz fmt tools peers no-openssl
+
+help:
+	@echo "make demo       a gateway, simulated devices and a relay that cheats, for 20 seconds"
+	@echo "make test       everything that must hold: format, lints, tests, documentation (< 15 minutes from nothing)"
+	@echo "make test-full  the same and the long tests: timing statistics, thousands of crash rounds"
+	@echo "make deny       licences, bans and sources of dependencies (installs cargo-deny)"
+	@echo "make fuzz       each fuzz target for FUZZ_SECONDS (60) seconds (installs cargo-fuzz)"
+	@echo "make bench      planned"
+	@echo "make fmt        format the code"
+
+demo: tools
+	@echo "Building the gateway (some minutes the first time) ..."
+	@$(CARGO) build --quiet --locked -p paperknife
+	@$(TARGET)/debug/paperknife demo
+
+test: tools peers
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --quiet --locked $(CRATES) --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet --locked $(CRATES) --no-deps --document-private-items
+	$(CARGO) build --quiet --locked -p paperknife
+	@$(MAKE) --no-print-directory no-openssl
+	@$(TARGET)/debug/paperknife --help > /dev/null && echo "paperknife --help runs"
+	$(CARGO) test --locked $(CRATES)
+
+test-full: test
+	$(CARGO) test --locked --release $(CRATES) -- --include-ignored
+
+# The gateway is built alone, never with the workspace, so that no feature of another crate comes into it.
+no-openssl:
+	@! ldd $(TARGET)/debug/paperknife | grep -E 'lib(ssl|crypto)\.' || (echo "paperknife links OpenSSL"; exit 1)
+	@! $(CARGO) tree --locked -p paperknife -e normal --prefix none | grep -E '^openssl' \
+	  || (echo "paperknife depends on OpenSSL"; exit 1)
+	@echo "paperknife links no OpenSSL"
+
+# Installs, where missing: a C compiler, for SQLite and AWS-LC (Debian: gcc and libc6-dev, as root).
+tools:
+	@command -v $(CARGO) > /dev/null || (echo "Rust 1.95 or later is needed: https://rustup.rs"; exit 1)
+	@command -v cc > /dev/null || (echo "installing gcc and libc6-dev"; \
+	  apt-get update -qq && apt-get install -y -qq --no-install-recommends gcc libc6-dev)
+
+# Installs, where missing: python3-venv (Debian, as root), and pycose 1.1.0 into a folder of its own in the target folder.
+peers: $(PEERS)/pycose-1.1.0
+
+$(PEERS)/pycose-1.1.0:
+	@python3 -c 'import ensurepip' 2> /dev/null || (echo "installing python3-venv"; \
+	  apt-get update -qq && apt-get install -y -qq --no-install-recommends python3-venv)
+	@echo "installing pycose 1.1.0 into $(PEERS)"
+	@rm -rf $(PEERS) && python3 -m venv $(PEERS) && $(PEERS)/bin/pip install --quiet --disable-pip-version-check pycose==1.1.0
+	@touch $@
+
+deny:
+	@command -v cargo-deny > /dev/null || (echo "installing cargo-deny 0.20.2"; \
+	  $(CARGO) install --locked --quiet cargo-deny --version 0.20.2)
+	$(CARGO) deny --workspace check licenses bans sources
+
+FUZZ_SECONDS ?= 60
+fuzz:
+	@command -v cargo-fuzz > /dev/null || (echo "installing cargo-fuzz 0.13.2"; \
+	  $(CARGO) install --locked --quiet cargo-fuzz --version 0.13.2)
+	@set -e; for target in $(notdir $(basename $(wildcard fuzz/fuzz_targets/*.rs))); do \
+	  RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run $$target -- -max_total_time=$(FUZZ_SECONDS) -timeout=1 -rss_limit_mb=256; \
+	done
+
+bench:
+	@echo "planned: floors (bare primitives, durable HTTP) and the gateway beside them"
+
+fmt:
+	$(CARGO) fmt --all
