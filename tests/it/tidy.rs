@@ -32,7 +32,11 @@ const ROOMS: &[Room] = &[
         "*",
         "item codec envelope/recognise envelope/cose/sequence base64 hex serde serde_json flate2",
     ),
-    Room("relay/accounts", "", "item store/intake store/failure clock sha2 thiserror"),
+    Room(
+        "relay/accounts",
+        "",
+        "relay/profiles item store/intake store/failure clock sha2 subtle getrandom base64 thiserror",
+    ),
     Room(
         "relay/transports",
         "http sse mqtt nats amqp spool",
@@ -41,7 +45,7 @@ const ROOMS: &[Room] = &[
     Room(
         "relay",
         "",
-        "relay/profiles relay/accounts relay/transports item codec store/intake store/failure problem clock axum tokio tower tower_http sha2 base64 tracing thiserror",
+        "relay/profiles relay/accounts relay/transports item codec store/intake store/failure problem clock axum tokio tower tower_http sha2 tracing thiserror",
     ),
     Room("envelope", "cose cms jose", "item codec minicbor der x509_cert serde_json base64 thiserror"),
     Room("guard/sequence", "", "item serde"),
@@ -343,17 +347,26 @@ fn handles_of_edge(read: &Read, scope: &Scope<'_>) -> Vec<String> {
         return vec!["src/relay.rs: has no `struct Edge`".into()];
     };
     let fields = &read.words[at..source::item_end(&read.words, at)];
-    let refused = fields.windows(2).filter(|pair| hides_a_handle(&pair[0], &pair[1], scope));
-    refused
-        .map(|pair| format!("{}:{}: `Edge` may not hold `{} {}`", read.file, pair[0].line, pair[0].text, pair[1].text))
-        .collect()
+    let named = (0..fields.len()).filter(|at| hides_a_handle(&fields[*at..], scope));
+    named.map(|at| format!("{}:{}: `Edge` may not hold `{}`", read.file, fields[at].line, fields[at].text)).collect()
 }
 
-fn hides_a_handle(word: &Word, next: &Word, scope: &Scope<'_>) -> bool {
+/// A handle by its name, or what can close over one: a trait object other than the clock. A function that takes a
+/// duration and gives nothing back is no way in.
+fn hides_a_handle(words: &[Word], scope: &Scope<'_>) -> bool {
     const HANDLES: [&str; 8] = ["Desk", "House", "Keystore", "Ledger", "Owner", "Reader", "Reopen", "Store"];
     const CLOSED: [&str; 5] = ["Any", "Fn", "FnMut", "FnOnce", "fn"];
-    let full = scope.aliases.get(&word.text).and_then(|full| full.last()).unwrap_or(&word.text);
-    HANDLES.contains(&full.as_str()) || CLOSED.contains(&full.as_str()) || word.text == "dyn" && next.text != "Clock"
+    let says = |words: &[Word], signs: &[&str]| {
+        signs.iter().zip(words).filter(|(sign, word)| **sign == word.text).count() == signs.len()
+    };
+    let one_way = |words: &[Word]| says(words, &["Fn", "(", "Duration", ")", "+"]);
+    let name = &words[0].text;
+    let full = scope.aliases.get(name).and_then(|full| full.last()).unwrap_or(name);
+    match full.as_str() {
+        "dyn" => !says(words, &["dyn", "Clock"]) && !one_way(&words[1..]),
+        closed if CLOSED.contains(&closed) => !one_way(words),
+        name => HANDLES.contains(&name),
+    }
 }
 
 /// Chains of rooms, as the table allows them, from a room without keys to one with.

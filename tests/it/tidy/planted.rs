@@ -103,15 +103,19 @@ fn the_relay_and_a_key() {
 #[test]
 fn a_handle_in_the_relays_state() {
     for (field, fault) in [
-        ("store: Store", "`Edge` may not hold `Store }`"),
-        ("store: Arc<Ledger>", "`Edge` may not hold `Ledger >`"),
-        ("hook: Arc<dyn Fn() -> bool>", "`Edge` may not hold `Fn (`"),
-        ("hook: Box<dyn Hook>", "`Edge` may not hold `dyn Hook`"),
+        ("store: Store", "`Edge` may not hold `Store`"),
+        ("store: Arc<Ledger>", "`Edge` may not hold `Ledger`"),
+        ("hook: Arc<dyn Fn() -> bool>", "`Edge` may not hold `Fn`"),
+        ("hook: Arc<dyn Fn(Duration) -> bool>", "`Edge` may not hold `Fn`"),
+        ("hook: Box<dyn Hook>", "`Edge` may not hold `dyn`"),
     ] {
         let found = planted("src/relay.rs", &format!("pub struct Edge {{ {field} }}"));
         assert!(found.contains(&format!("src/relay.rs:2: {fault}")), "{found:?}");
     }
-    assert_sound("src/relay.rs", "pub struct Edge { intake: Intake, clock: Arc<dyn Clock>, limits: Limits }");
+    assert_sound(
+        "src/relay.rs",
+        "pub struct Edge { intake: Intake, clock: Arc<dyn Clock>, told: Arc<dyn Fn(Duration) + Send> }",
+    );
     assert_fault("src/relay.rs", "pub struct Other;", "src/relay.rs: has no `struct Edge`");
 }
 
