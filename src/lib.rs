@@ -4,5 +4,7 @@ pub mod codec;
 pub mod envelope;
 pub mod guard;
 pub mod item;
+pub mod listen;
 pub mod payload;
+pub mod problem;
 pub mod store;
