@@ -6,5 +6,7 @@ pub mod config;
 pub mod envelope;
 pub mod guard;
 pub mod item;
+pub mod listen;
 pub mod payload;
+pub mod problem;
 pub mod store;
