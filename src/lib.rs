@@ -1,8 +1,10 @@
 //! Paperknife: opens what devices sealed, behind a relay that is not trusted. The rooms, in the order of the data:
+pub mod cli;
 pub mod clock;
 pub mod codec;
 pub mod envelope;
 pub mod guard;
 pub mod item;
 pub mod payload;
+pub mod relay;
 pub mod store;
