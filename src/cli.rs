@@ -18,6 +18,8 @@ use crate::item::Timestamp;
 mod demo;
 mod inspect;
 mod open;
+mod payload;
+mod relays_test;
 mod settings;
 #[cfg(test)]
 mod tests;
