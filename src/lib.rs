@@ -8,9 +8,6 @@ pub mod guard;
 pub mod item;
 pub mod listen;
 pub mod payload;
-<<<<<<< HEAD
 pub mod problem;
-=======
 pub mod relay;
->>>>>>> 0ba6029
 pub mod store;

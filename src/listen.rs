@@ -151,7 +151,13 @@ async fn drain(mut connections: JoinSet<()>, grace: Duration, force: impl Future
 }
 
 /// One connection, from its first byte to its end.
-async fn converse(stream: TcpStream, app: Router, limits: Limits, stop: watch::Receiver<()>, permit: OwnedSemaphorePermit) {
+async fn converse(
+    stream: TcpStream,
+    app: Router,
+    limits: Limits,
+    stop: watch::Receiver<()>,
+    permit: OwnedSemaphorePermit,
+) {
     let _permit = permit;
     // Answers are small and whole: waiting to fill a segment would only delay them.
     if stream.set_nodelay(true).is_err() {

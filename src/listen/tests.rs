@@ -33,10 +33,13 @@ fn limits() -> Limits {
 async fn house(limits: Limits) -> House {
     let app = Router::new()
         .route("/", get(async || "here"))
-        .route("/slow", get(async || {
-            sleep(Duration::from_millis(500)).await;
-            "done"
-        }))
+        .route(
+            "/slow",
+            get(async || {
+                sleep(Duration::from_millis(500)).await;
+                "done"
+            }),
+        )
         .route("/endless", get(async || std::future::pending::<&str>().await))
         .route("/unread", post(async || axum::http::StatusCode::PAYLOAD_TOO_LARGE))
         .route("/read", post(async |body: Bytes| body.len().to_string()));
@@ -236,7 +239,8 @@ async fn a_refusal_reaches_a_client_that_is_still_sending() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_asks_first_is_not_told_to_send() {
     let house = house(limits()).await;
-    let head = b"POST /unread HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\nconnection: close\r\ncontent-length: 9\r\n\r\n";
+    let head =
+        b"POST /unread HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\nconnection: close\r\ncontent-length: 9\r\n\r\n";
     let said = ask(house.address, head).await;
     assert!(said.starts_with("HTTP/1.1 413"), "{said}");
 }
@@ -272,7 +276,8 @@ async fn http2_is_served_and_drained() {
     let executor = hyper_util::rt::TokioExecutor::new();
     let (mut sender, connection) = hyper::client::conn::http2::handshake(executor, io).await.unwrap();
     let connection = tokio::spawn(connection);
-    let request = hyper::Request::get(format!("http://{}/slow", house.address)).body(axum::body::Body::empty()).unwrap();
+    let request =
+        hyper::Request::get(format!("http://{}/slow", house.address)).body(axum::body::Body::empty()).unwrap();
     let asked = tokio::spawn(async move { sender.send_request(request).await });
     sleep(SHORT * 2).await; // longer than a head may take
     house.stop.send(()).unwrap();

@@ -46,7 +46,11 @@ async fn each_code_is_a_complete_document() {
 #[tokio::test]
 async fn what_the_router_refuses_is_a_problem_too() {
     let app = app(Problem::new(Code::Internal));
-    let rows = [("GET", "/none", "not_found"), ("POST", "/problem", "method_not_allowed"), ("GET", "/number/x", "bad_request")];
+    let rows = [
+        ("GET", "/none", "not_found"),
+        ("POST", "/problem", "method_not_allowed"),
+        ("GET", "/number/x", "bad_request"),
+    ];
     for (method, path, code) in rows {
         let (_, headers, document) = ask(app.clone(), method, path).await;
         assert_eq!(document["code"], code, "{method} {path}");
