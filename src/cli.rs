@@ -6,19 +6,24 @@
 
 use std::ffi::OsString;
 use std::fmt;
-use std::io::Write;
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::clock::{Clock, SystemClock};
 use crate::config;
 use crate::item::Timestamp;
 
+mod content;
 mod demo;
+mod healthcheck;
 mod inspect;
 mod open;
 mod payload;
+mod relays;
 mod relays_test;
 mod settings;
 #[cfg(test)]
@@ -31,6 +36,9 @@ struct Arguments {
     #[command(subcommand)]
     command: Command,
 }
+
+/// Of one input file: more than any limit that a reader has.
+const MOST_BYTES: u64 = 64 << 20;
 
 const EXAMPLE: &str = "\
 Example, from nothing to a first reading:
@@ -46,8 +54,11 @@ Exit codes: 0 done, 1 failed, 2 usage; open: 3 refused, 4 held.";
 enum Command {
     Config(settings::Arguments),
     Demo(demo::Arguments),
+    Healthcheck(healthcheck::Arguments),
     Inspect(inspect::Arguments),
     Open(open::Arguments),
+    Payload(content::Arguments),
+    Relays(relays::Arguments),
 }
 
 /// Parses the process's arguments and runs the command.
@@ -62,7 +73,7 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     outcome.unwrap_or_else(|failed| {
         complain(&failed);
-        ExitCode::FAILURE
+        failed.exit()
     })
 }
 
@@ -77,8 +88,11 @@ fn dispatch(command: Command) -> Result<ExitCode, Failed> {
     match command {
         Command::Config(arguments) => settings::run(&arguments),
         Command::Demo(arguments) => demo::run(arguments),
+        Command::Healthcheck(arguments) => healthcheck::run(&arguments),
         Command::Inspect(arguments) => inspect::run(arguments),
         Command::Open(arguments) => open::run(arguments),
+        Command::Payload(arguments) => content::run(&arguments),
+        Command::Relays(arguments) => relays::run(&arguments),
     }
 }
 
@@ -113,9 +127,15 @@ enum Failed {
     Io { what: String, source: std::io::Error },
     #[error("{0}")]
     Said(String),
+    #[error("{0}")]
+    Usage(String),
 }
 
 impl Failed {
+    fn exit(&self) -> ExitCode {
+        ExitCode::from(if matches!(self, Self::Usage(_)) { 2 } else { 1 })
+    }
+
     /// A failure that its own words explain.
     fn said(words: impl Into<String>) -> Self {
         Self::Said(words.into())
@@ -131,6 +151,28 @@ impl Failed {
 /// An RFC 3339 argument.
 fn instant(text: &str) -> Result<Timestamp, &'static str> {
     Timestamp::parse(text).ok_or("must be an RFC 3339 time such as 2026-11-24T09:00:00Z")
+}
+
+fn now() -> Timestamp {
+    SystemClock.now()
+}
+
+/// A file's bytes, or those of standard input for `-`; no more than any reader here takes.
+fn read_bytes(file: &Path) -> Result<Vec<u8>, Failed> {
+    let mut bytes = Vec::new();
+    let read = match file.as_os_str() == "-" {
+        true => std::io::stdin().lock().take(MOST_BYTES + 1).read_to_end(&mut bytes),
+        false => File::open(file).and_then(|file| file.take(MOST_BYTES + 1).read_to_end(&mut bytes)),
+    };
+    match read.map_err(Failed::io(file.display()))? as u64 {
+        0..=MOST_BYTES => Ok(bytes),
+        _ => Err(Failed::said(format!("{}: is larger than {MOST_BYTES} bytes", file.display()))),
+    }
+}
+
+/// Text on standard output, as it is.
+fn put(text: &str) {
+    let _ = std::io::stdout().lock().write_all(text.as_bytes());
 }
 
 /// One line on standard output. A reader that has gone (`| head`) is no failure.
