@@ -7,4 +7,5 @@ pub mod item;
 pub mod listen;
 pub mod payload;
 pub mod problem;
+pub mod relay;
 pub mod store;
