@@ -1,4 +1,5 @@
 //! Paperknife: opens what devices sealed, behind a relay that is not trusted. The rooms, in the order of the data:
+pub mod cli;
 pub mod clock;
 pub mod codec;
 pub mod envelope;
