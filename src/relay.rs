@@ -16,28 +16,22 @@ use axum::body::Bytes;
 
 use crate::clock::Clock;
 use crate::item::{Item, Receipt, Timestamp};
-use crate::relay::profiles::{Body, Profile, Unfound};
+use crate::relay::profiles::{Body, Found, Profile, Unfound};
 use crate::store::failure::Failure;
 use crate::store::intake::{Account, Intake};
 
 /// What a delivery may cost (threats §2).
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Bytes of a body, as sent and as inflated.
-    pub max_body: usize,
     /// From a body's first byte to its last.
     pub body_timeout: Duration,
-    /// What a profile may find.
+    /// Bytes of a body, as sent and as inflated; items in it.
     pub profiles: profiles::Limits,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            max_body: 8 << 20,
-            body_timeout: Duration::from_secs(30),
-            profiles: profiles::Limits::default(),
-        }
+        Self { body_timeout: Duration::from_secs(30), profiles: profiles::Limits::default() }
     }
 }
 
@@ -110,8 +104,7 @@ fn find(profile: &Profile, delivery: &Delivery, received_at: Timestamp, limits: 
         query: &delivery.query,
         received_at,
     };
-    let items = profiles::find(profile, &body, limits)?.into_items();
-    if items.is_empty() { Err(Unfound::NoEnvelope) } else { Ok(items) }
+    profiles::find(profile, &body, limits).map(Found::into_items)
 }
 
 /// Bodies up to this many bytes are worked on where they arrive: handing them to another thread would cost more.
@@ -131,6 +124,3 @@ pub(in crate::relay) async fn beside_the_runtime<T: Send + 'static>(
         Err(ended) => std::panic::resume_unwind(ended.into_panic()),
     }
 }
-
-#[cfg(test)]
-mod tests;

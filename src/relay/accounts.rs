@@ -50,10 +50,7 @@ impl Token {
 
 /// Why there is no new account.
 #[derive(Debug, thiserror::Error)]
-pub enum AddError {
-    /// The store says no: the name is taken, or worse.
-    #[error(transparent)]
-    Failed(#[from] Failure),
+pub enum Unmade {
     /// Not a name.
     #[error("a relay's name is 1 to 64 letters, digits, dots, underscores and hyphens")]
     Name,
@@ -68,25 +65,19 @@ pub enum AddError {
     Random(getrandom::Error),
 }
 
-/// Makes an account and gives its token.
-pub fn add(intake: &Intake, clock: &dyn Clock, request: Request) -> Result<Token, AddError> {
+/// Makes an account, for the store to add, and its token.
+pub fn make(clock: &dyn Clock, request: Request) -> Result<(Account, Token), Unmade> {
     if !is_name(&request.name) {
-        return Err(AddError::Name);
+        return Err(Unmade::Name);
     }
     check_own_options(&request.options)?;
-    parse_profile(&request.profile, &request.options).map_err(AddError::Profile)?;
+    parse_profile(&request.profile, &request.options).map_err(Unmade::Profile)?;
     let mut secret = [0; 32];
-    getrandom::fill(&mut secret).map_err(AddError::Random)?;
+    getrandom::fill(&mut secret).map_err(Unmade::Random)?;
     let token = Token(format!("pkr_{}", URL_SAFE_NO_PAD.encode(secret)));
-    intake.add_account(Account {
-        name: request.name,
-        tenant: request.tenant,
-        profile: request.profile,
-        options: request.options,
-        token_sha256: digest(token.reveal()),
-        created: clock.now(),
-    })?;
-    Ok(token)
+    let Request { name, tenant, profile, options } = request;
+    let account = Account { name, tenant, profile, options, token_sha256: digest(token.reveal()), created: clock.now() };
+    Ok((account, token))
 }
 
 /// How a token came.
@@ -129,9 +120,9 @@ fn parse_profile(name: &str, options: &BTreeMap<String, String>) -> Result<Profi
     profiles::parse_profile(name, &options)
 }
 
-fn check_own_options(options: &BTreeMap<String, String>) -> Result<(), AddError> {
+fn check_own_options(options: &BTreeMap<String, String>) -> Result<(), Unmade> {
     let odd = |key: &&str| options.get(*key).is_some_and(|value| value != "true" && value != "false");
-    OWN_OPTIONS.into_iter().find(odd).map_or(Ok(()), |key| Err(AddError::Option(key.to_owned())))
+    OWN_OPTIONS.into_iter().find(odd).map_or(Ok(()), |key| Err(Unmade::Option(key.to_owned())))
 }
 
 fn is_on(account: &Account, option: &str) -> bool {

@@ -111,10 +111,10 @@ fn unsupported_coding() -> Problem {
 
 /// The whole body, within its size and time. A declared length that is too much is refused before a byte is read.
 async fn read(body: Body, limits: &Limits) -> Result<Bytes, Problem> {
-    if body.size_hint().lower() > limits.max_body as u64 {
+    if body.size_hint().lower() > limits.profiles.max_body as u64 {
         return Err(Problem::new(Code::BodyTooLarge));
     }
-    let read = timeout(limits.body_timeout, collect(body, limits.max_body)).await;
+    let read = timeout(limits.body_timeout, collect(body, limits.profiles.max_body)).await;
     let bytes = read.map_err(|_| Problem::new(Code::Timeout))??;
     if bytes.is_empty() { Err(Problem::new(Code::NoEnvelope)) } else { Ok(bytes) }
 }
@@ -138,7 +138,7 @@ async fn decode(coded: Bytes, coding: Option<String>, limits: &Limits) -> Result
     let Some(coding) = coding else {
         return Ok(coded);
     };
-    let limit = limits.max_body;
+    let limit = limits.profiles.max_body;
     let decoded = beside_the_runtime(coded.len(), move || inflate::inflate(&coded, &coding, limit)).await;
     decoded.map(Bytes::from).map_err(|error| match error {
         inflate::Error::Malformed => Problem::with_detail(Code::BadRequest, error.to_string()),

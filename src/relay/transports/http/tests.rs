@@ -49,7 +49,9 @@ fn house_with(limits: Limits, store_limits: StoreLimits) -> House {
 fn account(intake: &Intake, name: &str, profile: &str, options: &[(&str, &str)]) -> String {
     let options: BTreeMap<_, _> = options.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
     let request = NewAccount { name: name.into(), tenant: "default".into(), profile: profile.into(), options };
-    accounts::add(intake, &SystemClock, request).unwrap().reveal().to_owned()
+    let (account, token) = accounts::make(&SystemClock, request).unwrap();
+    intake.add_account(&account).unwrap();
+    token.reveal().to_owned()
 }
 
 type Answer = (StatusCode, HeaderMap, Bytes);
