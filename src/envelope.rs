@@ -1,4 +1,152 @@
-//! stub
-pub fn recognise(_bytes: &[u8], _named: Option<crate::item::CoseType>) -> Option<crate::item::Format> {
-    None
+//! Envelopes as they arrive: parsed, strict, unauthenticated. All in them is a claim.
+//!
+//! May import `item`, minicbor, and serde_json to describe. Not the keystore, nor any other room: whoever parses holds no key.
+//! What it hands on is names of keys, ranges of received bytes, and builders of the structures that a layer
+//! authenticates, always over the bytes received and never over a re-encoding.
+
+use std::sync::Arc;
+
+use crate::item::{CoseType, Format, KeyName, Reason, Sealed};
+
+mod binding;
+pub mod cose;
+
+pub use binding::Binding;
+
+/// Limits of threats.md §2 and cose.md §6, checked before allocation.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// One envelope, bytes.
+    pub envelope: usize,
+    /// Layers of nesting, any mix of formats.
+    pub layers: usize,
 }
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { envelope: 1 << 20, layers: 4 }
+    }
+}
+
+/// Why bytes are no envelope that can be tried: a reason of the contract, decided without any key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The code.
+    pub reason: Reason,
+    /// For the operator.
+    pub detail: &'static str,
+}
+
+impl Fault {
+    pub(in crate::envelope) const fn malformed(detail: &'static str) -> Self {
+        Self { reason: Reason::Malformed, detail }
+    }
+
+    pub(in crate::envelope) const fn unsupported(detail: &'static str) -> Self {
+        Self { reason: Reason::Unsupported, detail }
+    }
+}
+
+/// One parsed layer: ranges into shared bytes, so that it outlives the plaintext that it was found in.
+#[derive(Clone, Debug)]
+pub enum Envelope {
+    /// A COSE message.
+    Cose(cose::Message),
+}
+
+impl Envelope {
+    /// Parses the outermost layer.
+    pub fn parse(sealed: &Sealed, limits: &Limits) -> Result<Self, Fault> {
+        if sealed.bytes.len() > limits.envelope {
+            return Err(Fault { reason: Reason::TooLarge, detail: "envelope over the limit" });
+        }
+        match recognise(&sealed.bytes, sealed.cose_type) {
+            Some(Format::Cms) => Err(Fault::unsupported("CMS is not opened by this version")),
+            Some(Format::Jose) => Err(Fault::unsupported("JOSE is not opened by this version")),
+            Some(Format::Cose) | None => {
+                Ok(Self::Cose(cose::Message::parse(&sealed.bytes, sealed.cose_type, cose::Place::Outer)?))
+            }
+        }
+    }
+
+    /// Parses what a layer held, where its content type says that it is an envelope again.
+    pub fn parse_inner(bytes: &Arc<[u8]>, cose_type: CoseType) -> Result<Self, Fault> {
+        Ok(Self::Cose(cose::Message::parse(bytes, Some(cose_type), cose::Place::Inner)?))
+    }
+
+    /// The family.
+    pub const fn format(&self) -> Format {
+        match self {
+            Self::Cose(_) => Format::Cose,
+        }
+    }
+
+    /// The structure, as in its standard.
+    pub const fn structure(&self) -> &'static str {
+        match self {
+            Self::Cose(message) => message.structure().name(),
+        }
+    }
+
+    /// What the layer says of itself, as JSON; all of it unproven.
+    pub fn describe(&self) -> serde_json::Value {
+        match self {
+            Self::Cose(message) => message.describe(),
+        }
+    }
+
+    /// The names by which this layer asks for keys; none where it names no key.
+    pub fn key_names(&self) -> Vec<KeyName> {
+        match self {
+            Self::Cose(message) => message.kids().map(|kid| KeyName::Kid(kid.to_vec())).collect(),
+        }
+    }
+}
+
+/// Tells the family of bytes that are one whole envelope with nothing left over; none otherwise. Bounded, without
+/// cryptography: the relay's side uses it to find envelopes in what was handed over.
+pub fn recognise(bytes: &[u8], named: Option<CoseType>) -> Option<Format> {
+    if cose::is_whole(bytes, named) {
+        return Some(Format::Cose);
+    }
+    if is_content_info(bytes) {
+        return Some(Format::Cms);
+    }
+    is_compact(bytes).then_some(Format::Jose)
+}
+
+/// `SEQUENCE { OID 1.2.840.113549.1.7.x | 1.2.840.113549.1.9.16.1.x, … }` filling the bytes, DER lengths (RFC 5652 §3).
+fn is_content_info(bytes: &[u8]) -> bool {
+    const PKCS7: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07];
+    const SMIME_CT: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x10, 0x01];
+    let Some((0x30, content)) = der_value(bytes) else { return false };
+    let Some((&0x06, rest)) = content.split_first() else { return false };
+    let Some((&length, rest)) = rest.split_first() else { return false };
+    let Some(oid) = rest.get(..usize::from(length)) else { return false };
+    [PKCS7, SMIME_CT].iter().any(|prefix| oid.len() == prefix.len() + 1 && oid.starts_with(prefix))
+}
+
+/// Tag and content of one DER value that fills `bytes`.
+fn der_value(bytes: &[u8]) -> Option<(u8, &[u8])> {
+    let (&tag, rest) = bytes.split_first()?;
+    let (&first, rest) = rest.split_first()?;
+    let (length, content) = match first {
+        0..=0x7f => (usize::from(first), rest),
+        0x81..=0x84 => {
+            let (octets, content) = rest.split_at_checked(usize::from(first & 0x7f))?;
+            (octets.iter().fold(0usize, |length, &octet| length << 8 | usize::from(octet)), content)
+        }
+        _ => return None,
+    };
+    (content.len() == length).then_some((tag, content))
+}
+
+/// JWS or JWE compact serialization: 3 or 5 base64url parts, a JSON object first (RFC 7515 §7.1, RFC 7516 §7.1).
+fn is_compact(bytes: &[u8]) -> bool {
+    let dots = bytes.iter().filter(|&&byte| byte == b'.').take(5).count();
+    let base64url = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    bytes.starts_with(b"eyJ") && (dots == 2 || dots == 4) && bytes.iter().all(base64url)
+}
+
+#[cfg(test)]
+mod tests;

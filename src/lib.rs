@@ -4,5 +4,6 @@ pub mod codec;
 pub mod envelope;
 pub mod guard;
 pub mod item;
+pub mod open;
 pub mod payload;
 pub mod store;
