@@ -60,7 +60,8 @@ pub mod cose {
     fn message(decoder: &mut Decoder<'_>, named: Option<CoseType>) -> Result<bool, Error> {
         let mut probe = decoder.clone();
         let mut arity = named.map(arity_of);
-        if let Ok(tag) = probe.tag() {
+        if probe.datatype()? == minicbor::data::Type::Tag {
+            let tag = probe.tag()?;
             let tag = if tag.as_u64() == 61 { probe.tag()? } else { tag };
             arity = match tag.as_u64() {
                 16 => Some(3),
