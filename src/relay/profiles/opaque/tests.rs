@@ -99,6 +99,14 @@ fn nothing_is_cut_off_binary_or_off_jose() {
 }
 
 #[test]
+fn a_text_that_no_envelope_fills_is_not_searched() {
+    let written = hex::encode(ENVELOPE);
+    let spaces = " ".repeat(3 * 1024 * 1024 - written.len());
+    assert!(from_string(&format!("{written}{spaces}"), None, None).is_some());
+    assert_eq!(from_string(&format!("{written}{spaces} "), None, None), None);
+}
+
+#[test]
 fn bytes_that_are_text_are_read_as_text() {
     let found = from_bytes(STANDARD.encode(ENVELOPE).as_bytes(), None).unwrap();
     assert_eq!((found.bytes.as_slice(), found.encoding), (ENVELOPE.as_slice(), Encoding::Base64));
