@@ -1,4 +1,5 @@
 //! Paperknife: opens what devices sealed, behind a relay that is not trusted. The rooms, in the order of the data:
+pub mod cli;
 pub mod clock;
 pub mod codec;
 pub mod envelope;
@@ -6,4 +7,5 @@ pub mod guard;
 pub mod item;
 pub mod open;
 pub mod payload;
+pub mod relay;
 pub mod store;

@@ -1,0 +1,4 @@
+//! Command line.
+
+pub mod payload;
+pub mod relays_test;

@@ -1,0 +1,3 @@
+//! A delivery: authenticate the relay, limit it, find its items, take, answer.
+
+pub mod profiles;
