@@ -31,6 +31,8 @@ pub mod key;
 pub mod key_set;
 #[cfg(feature = "std")]
 pub mod provision;
+#[cfg(test)]
+mod script;
 pub mod seal;
 pub mod senml;
 pub mod sequence;

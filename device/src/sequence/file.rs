@@ -28,7 +28,7 @@ impl FileStorage {
         let lock = lock(path).map_err(|error| failure(path, &error))?;
         let text = match fs::read_to_string(path) {
             Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => HEADING.to_string(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
             Err(error) => return Err(failure(path, &error)),
         };
         let counters = parse(&text).ok_or_else(|| failure(path, &"not a file of sequence numbers"))?;
@@ -60,13 +60,12 @@ impl Storage for FileStorage {
     }
 }
 
-/// The counters; none where the text is anything but complete lines under the heading.
+/// The counters; none where the text is anything but whole lines.
 fn parse(text: &str) -> Option<BTreeMap<String, u64>> {
-    let lines = text.strip_prefix(HEADING)?;
-    if !(lines.is_empty() || lines.ends_with('\n')) {
+    if !(text.is_empty() || text.ends_with('\n')) {
         return None;
     }
-    lines.lines().map(parse_line).collect()
+    text.lines().filter(|line| !line.starts_with('#')).map(parse_line).collect()
 }
 
 fn parse_line(line: &str) -> Option<(String, u64)> {
