@@ -44,7 +44,7 @@ impl<S: Storage> Device<S> {
     ) -> Result<Vec<u8>, SealError> {
         let plan = self.sealer.plan(shape, content, options)?;
         let number = self.counters.draw(shape)?;
-        plan.seal(&number, rng)
+        plan.seal(number, rng)
     }
 
     /// The number that the next message of this shape will have; none without the shape's key.

@@ -2,7 +2,7 @@
 //!
 //! coset writes a header in the order in which it was built and knows a content type only as one of the registered CoAP
 //! Content-Formats; the profile wants sorted maps and any number. So the maps are ours, the structures around them are
-//! coset's ([`verbatim`]).
+//! coset's (`verbatim`).
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -138,7 +138,7 @@ pub(crate) fn recipient(agreement: KeyAgreement) -> Protected<'static> {
 }
 
 /// The map as protected bytes that coset carries as they are.
-pub(crate) fn verbatim(map: Protected<'_>) -> ProtectedHeader {
+pub(crate) fn verbatim(map: &Protected<'_>) -> ProtectedHeader {
     ProtectedHeader { original_data: Some(map.encode()), header: Header::default() }
 }
 

@@ -60,7 +60,7 @@ fn kdf_context(agreement: KeyAgreement) -> Vec<u8> {
         .algorithm(key_wrap(agreement))
         .supp_pub_info(SuppPubInfo {
             key_data_length: agreement.kek_len() as u64 * 8,
-            protected: header::verbatim(header::recipient(agreement)),
+            protected: header::verbatim(&header::recipient(agreement)),
             other: None,
         })
         .build();

@@ -36,3 +36,8 @@ mod script;
 pub mod seal;
 pub mod senml;
 pub mod sequence;
+
+/// The README's example compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

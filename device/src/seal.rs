@@ -152,7 +152,7 @@ impl Sealer {
         options: &Options,
         rng: &mut R,
     ) -> Result<Vec<u8>, SealError> {
-        self.plan(shape, content, options)?.seal(&number, rng)
+        self.plan(shape, content, options)?.seal(number, rng)
     }
 
     /// Finds keys and algorithms for a message.
@@ -180,7 +180,7 @@ impl Sealer {
 
     fn signer(&self, options: &Options) -> Result<Signer<'_>, SealError> {
         let key = self.signing.as_ref().ok_or(SealError::KeyMissing("a private signing key"))?;
-        let algorithm = options.signature_algorithm.unwrap_or(key.default_algorithm());
+        let algorithm = options.signature_algorithm.unwrap_or_else(|| key.default_algorithm());
         if !key.fits(algorithm) {
             return Err(SealError::AlgorithmNotAllowed(algorithm.name()));
         }
@@ -190,15 +190,16 @@ impl Sealer {
     fn transport(&self, options: &Options) -> Result<Transport<'_>, SealError> {
         let gateway = self.gateway.as_ref().ok_or(SealError::KeyMissing("the gateway's public key"))?;
         let algorithm = options.content_algorithm.unwrap_or(ContentAlgorithm::A128Gcm);
-        let agreement = KeyAgreement::for_content(algorithm).ok_or(SealError::AlgorithmNotAllowed(algorithm.name()))?;
+        let agreement =
+            KeyAgreement::for_content(algorithm).ok_or_else(|| SealError::AlgorithmNotAllowed(algorithm.name()))?;
         Ok(Transport { gateway, algorithm, agreement })
     }
 }
 
 impl Plan<'_> {
     /// The sealed bytes.
-    pub(crate) fn seal<R: TryCryptoRng + ?Sized>(&self, number: &Number, rng: &mut R) -> Result<Vec<u8>, SealError> {
-        let partial_iv = PartialIv::new(number.value());
+    pub(crate) fn seal<R: TryCryptoRng + ?Sized>(&self, number: Number, rng: &mut R) -> Result<Vec<u8>, SealError> {
+        let partial_iv = PartialIv::new(number.spend());
         match &self.layers {
             Layers::G(symmetric, signer) => {
                 let signed = self.sign1(signer, &partial_iv);
@@ -231,7 +232,7 @@ impl Plan<'_> {
 
     /// The inner layer of G and P (RFC 9052 §4.2, §4.4).
     fn sign1(&self, signer: &Signer<'_>, partial_iv: &PartialIv) -> Vec<u8> {
-        let protected = header::verbatim(Protected {
+        let protected = header::verbatim(&Protected {
             algorithm: signer.algorithm.id(),
             content_type: self.options.content_format,
             kid: Some(signer.key.kid().as_bytes()),
@@ -257,7 +258,7 @@ impl Plan<'_> {
         plaintext: &[u8],
     ) -> Result<Vec<u8>, SealError> {
         let Symmetric { kid, algorithm, content_key } = symmetric;
-        let protected = header::verbatim(Protected {
+        let protected = header::verbatim(&Protected {
             algorithm: algorithm.id(),
             content_type,
             kid: Some(kid.as_bytes()),
@@ -284,7 +285,7 @@ impl Plan<'_> {
         let ephemeral = key::random_scalar(rng)?;
         let content_key = random_key(algorithm.key_len(), rng)?;
         let iv = key::random::<12, R>(rng)?.to_vec();
-        let protected = header::verbatim(Protected {
+        let protected = header::verbatim(&Protected {
             algorithm: algorithm.id(),
             content_type: Some(COSE_SIGN1),
             typ: self.options.typ.as_ref(),
@@ -295,7 +296,7 @@ impl Plan<'_> {
         let shared = ephemeral.diffie_hellman(&gateway.point);
         let kek = kdf::key_encryption_key(shared.raw_secret_bytes(), agreement);
         let recipient = CoseRecipient {
-            protected: header::verbatim(header::recipient(agreement)),
+            protected: header::verbatim(&header::recipient(agreement)),
             unprotected: recipient_header(gateway, &ephemeral.public_key(), self.options.full_y),
             ciphertext: Some(wrap(&kek, &content_key)?),
             recipients: Vec::new(),

@@ -102,6 +102,11 @@ impl Number {
     pub const fn value(&self) -> u64 {
         self.0
     }
+
+    /// Its value, and nothing left to seal a second message with.
+    pub(crate) const fn spend(self) -> u64 {
+        self.0
+    }
 }
 
 /// A counter's name in the storage: kid in hex, and after a point the kid context where there is one.

@@ -161,3 +161,6 @@ fn parse_positive(text: &str) -> Result<f64, String> {
     let positive = text.parse().ok().filter(|number: &f64| number.is_finite() && *number > 0.0);
     positive.ok_or_else(|| "a number above 0".to_owned())
 }
+
+#[cfg(test)]
+mod tests;

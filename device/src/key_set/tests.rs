@@ -79,7 +79,7 @@ fn no_fault_shows_a_key() {
         format!(r#"{{"keys":[{{"kty":"oct","k":"{CANARY}+"}}]}}"#),
         format!(r#"{{"keys":[{{"kty":"oct","k":"{CANARY}"#),
         format!(r#"{{"keys":[{{"kty":{{"{CANARY}":1}}}}]}}"#),
-        format!("{CANARY}"),
+        CANARY.to_string(),
     ];
     for json in faulty {
         let fault = KeySet::from_json(json.as_bytes()).err().unwrap();

@@ -314,7 +314,7 @@ proptest! {
             prop_assert_eq!(signed.algorithm, i64::from(signature.id()));
             prop_assert_eq!(&signed.kid, &bytes("b1a2b3c4"));
         }
-        let innermost = opened.signed.clone().unwrap_or(opened.outer.clone());
+        let innermost = opened.signed.clone().unwrap_or_else(|| opened.outer.clone());
         prop_assert_eq!(innermost.partial_iv.iter().fold(0u64, |sum, &byte| sum << 8 | u64::from(byte)), value);
         prop_assert_eq!(&innermost.kid_context, &context);
         prop_assert_eq!(innermost.content_type, options.content_format.map(u64::from));

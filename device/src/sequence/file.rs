@@ -86,7 +86,7 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
 }
 
 fn directory(path: &Path) -> &Path {
-    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
 }
 
 fn failure(path: &Path, error: &dyn core::fmt::Display) -> SealError {

@@ -27,7 +27,8 @@ impl Storage for Failing {
         if self.stores_left > 0 || self.reaches_disk {
             self.disk.store(counter, next)?;
         }
-        self.stores_left = self.stores_left.checked_sub(1).ok_or(SealError::Storage("power lost".to_owned()))?;
+        self.stores_left =
+            self.stores_left.checked_sub(1).ok_or_else(|| SealError::Storage("power lost".to_owned()))?;
         Ok(())
     }
 }
