@@ -1,10 +1,112 @@
-//! Stand-in for the envelope room, for the tests of what finds envelopes: shapes only, nothing is judged.
+//! Envelopes as they arrive: parsed, strict, unauthenticated. All in them is a claim.
+//!
+//! May import `item`, minicbor, and serde_json to describe. Not the keystore, nor any other room: whoever parses holds no key.
+//! What it hands on is names of keys, ranges of received bytes, and builders of the structures that a layer
+//! authenticates, always over the bytes received and never over a re-encoding.
 
-use crate::item::{CoseType, Format};
+use std::sync::Arc;
 
-/// The format, if the bytes are one whole envelope with nothing left over.
+use crate::item::{CoseType, Format, KeyName, Reason, Sealed};
+
+mod binding;
+pub mod cose;
+
+pub use binding::Binding;
+
+/// Limits of threats.md §2 and cose.md §6, checked before allocation.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// One envelope, bytes.
+    pub envelope: usize,
+    /// Layers of nesting, any mix of formats.
+    pub layers: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { envelope: 1 << 20, layers: 4 }
+    }
+}
+
+/// Why bytes are no envelope that can be tried: a reason of the contract, decided without any key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The code.
+    pub reason: Reason,
+    /// For the operator.
+    pub detail: &'static str,
+}
+
+impl Fault {
+    pub(in crate::envelope) const fn malformed(detail: &'static str) -> Self {
+        Self { reason: Reason::Malformed, detail }
+    }
+
+    pub(in crate::envelope) const fn unsupported(detail: &'static str) -> Self {
+        Self { reason: Reason::Unsupported, detail }
+    }
+}
+
+/// One parsed layer: ranges into shared bytes, so that it outlives the plaintext that it was found in.
+#[derive(Clone, Debug)]
+pub enum Envelope {
+    /// A COSE message.
+    Cose(cose::Message),
+}
+
+impl Envelope {
+    /// Parses the outermost layer.
+    pub fn parse(sealed: &Sealed, limits: &Limits) -> Result<Self, Fault> {
+        if sealed.bytes.len() > limits.envelope {
+            return Err(Fault { reason: Reason::TooLarge, detail: "envelope over the limit" });
+        }
+        match recognise(&sealed.bytes, sealed.cose_type) {
+            Some(Format::Cms) => Err(Fault::unsupported("CMS is not opened by this version")),
+            Some(Format::Jose) => Err(Fault::unsupported("JOSE is not opened by this version")),
+            Some(Format::Cose) | None => {
+                Ok(Self::Cose(cose::Message::parse(&sealed.bytes, sealed.cose_type, cose::Place::Outer)?))
+            }
+        }
+    }
+
+    /// Parses what a layer held, where its content type says that it is an envelope again.
+    pub fn parse_inner(bytes: &Arc<[u8]>, cose_type: CoseType) -> Result<Self, Fault> {
+        Ok(Self::Cose(cose::Message::parse(bytes, Some(cose_type), cose::Place::Inner)?))
+    }
+
+    /// The family.
+    pub const fn format(&self) -> Format {
+        match self {
+            Self::Cose(_) => Format::Cose,
+        }
+    }
+
+    /// The structure, as in its standard.
+    pub const fn structure(&self) -> &'static str {
+        match self {
+            Self::Cose(message) => message.structure().name(),
+        }
+    }
+
+    /// What the layer says of itself, as JSON; all of it unproven.
+    pub fn describe(&self) -> serde_json::Value {
+        match self {
+            Self::Cose(message) => message.describe(),
+        }
+    }
+
+    /// The names by which this layer asks for keys; none where it names no key.
+    pub fn key_names(&self) -> Vec<KeyName> {
+        match self {
+            Self::Cose(message) => message.kids().map(|kid| KeyName::Kid(kid.to_vec())).collect(),
+        }
+    }
+}
+
+/// Tells the family of bytes that are one whole envelope with nothing left over; none otherwise. Bounded, without
+/// cryptography: the relay's side uses it to find envelopes in what was handed over.
 pub fn recognise(bytes: &[u8], named: Option<CoseType>) -> Option<Format> {
-    if cose::whole(bytes, named) {
+    if cose::is_whole(bytes, named) {
         return Some(Format::Cose);
     }
     if is_content_info(bytes) {
@@ -13,73 +115,38 @@ pub fn recognise(bytes: &[u8], named: Option<CoseType>) -> Option<Format> {
     is_compact(bytes).then_some(Format::Jose)
 }
 
+/// `SEQUENCE { OID 1.2.840.113549.1.7.x | 1.2.840.113549.1.9.16.1.x, … }` filling the bytes, DER lengths (RFC 5652 §3).
 fn is_content_info(bytes: &[u8]) -> bool {
-    let (Some([0x30, first]), Some(rest)) = (bytes.get(..2), bytes.get(2..)) else { return false };
-    let width = usize::from(first & 0x7f);
-    let (length, body) = match (*first, rest.split_at_checked(width)) {
-        (0..=0x7f, _) => (usize::from(*first), rest),
-        (0x81..=0x83, Some((length, body))) => (length.iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte)), body),
-        _ => return false,
+    const PKCS7: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07];
+    const SMIME_CT: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x10, 0x01];
+    let Some((0x30, content)) = der_value(bytes) else { return false };
+    let Some((&0x06, rest)) = content.split_first() else { return false };
+    let Some((&length, rest)) = rest.split_first() else { return false };
+    let Some(oid) = rest.get(..usize::from(length)) else { return false };
+    [PKCS7, SMIME_CT].iter().any(|prefix| oid.len() == prefix.len() + 1 && oid.starts_with(prefix))
+}
+
+/// Tag and content of one DER value that fills `bytes`.
+fn der_value(bytes: &[u8]) -> Option<(u8, &[u8])> {
+    let (&tag, rest) = bytes.split_first()?;
+    let (&first, rest) = rest.split_first()?;
+    let (length, content) = match first {
+        0..=0x7f => (usize::from(first), rest),
+        0x81..=0x84 => {
+            let (octets, content) = rest.split_at_checked(usize::from(first & 0x7f))?;
+            (octets.iter().fold(0usize, |length, &octet| length << 8 | usize::from(octet)), content)
+        }
+        _ => return None,
     };
-    let pkcs7 = [0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07];
-    let smime = [0x06, 0x0b, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x10, 0x01];
-    body.len() == length && (body.starts_with(&pkcs7) || body.starts_with(&smime))
+    (content.len() == length).then_some((tag, content))
 }
 
+/// JWS or JWE compact serialization: 3 or 5 base64url parts, a JSON object first (RFC 7515 §7.1, RFC 7516 §7.1).
 fn is_compact(bytes: &[u8]) -> bool {
-    let alphabet = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-    let dots = bytes.iter().filter(|byte| **byte == b'.').count();
-    bytes.starts_with(b"eyJ") && matches!(dots, 2 | 4) && bytes.iter().all(alphabet)
+    let dots = bytes.iter().filter(|&&byte| byte == b'.').take(5).count();
+    let base64url = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    bytes.starts_with(b"eyJ") && (dots == 2 || dots == 4) && bytes.iter().all(base64url)
 }
 
-/// COSE shapes.
-pub mod cose {
-    use std::ops::Range;
-
-    use minicbor::decode::{Decoder, Error};
-
-    use crate::item::CoseType;
-
-    /// The places of a CBOR sequence's elements, if it splits cleanly into tagged envelopes.
-    pub fn sequence(bytes: &[u8]) -> Option<Vec<Range<usize>>> {
-        let mut decoder = Decoder::new(bytes);
-        let mut elements = Vec::new();
-        while decoder.position() < bytes.len() {
-            let start = decoder.position();
-            message(&mut decoder, None).ok().filter(|is| *is)?;
-            elements.push(start..decoder.position());
-        }
-        Some(elements)
-    }
-
-    pub(super) fn whole(bytes: &[u8], named: Option<CoseType>) -> bool {
-        let mut decoder = Decoder::new(bytes);
-        message(&mut decoder, named).is_ok_and(|is| is) && decoder.position() == bytes.len()
-    }
-
-    fn message(decoder: &mut Decoder<'_>, named: Option<CoseType>) -> Result<bool, Error> {
-        let mut probe = decoder.clone();
-        let mut arity = named.map(arity_of);
-        if let Ok(tag) = probe.tag() {
-            let tag = if tag.as_u64() == 61 { probe.tag()? } else { tag };
-            arity = match tag.as_u64() {
-                16 => Some(3),
-                17 | 18 | 96 | 98 => Some(4),
-                97 => Some(5),
-                _ => None,
-            };
-        }
-        let declared = probe.array()?;
-        let well_formed = declared.is_some() && declared == arity && probe.bytes().is_ok();
-        decoder.skip()?;
-        Ok(well_formed)
-    }
-
-    const fn arity_of(named: CoseType) -> u64 {
-        match named {
-            CoseType::Encrypt0 => 3,
-            CoseType::Mac0 | CoseType::Sign1 | CoseType::Encrypt | CoseType::Sign => 4,
-            CoseType::Mac => 5,
-        }
-    }
-}
+#[cfg(test)]
+mod tests;

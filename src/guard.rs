@@ -1,8 +1,57 @@
 //! The guard: what may be tried, and what is proven.
 //!
 //! Before a layer authenticates, all in it is a claim: [`admit`] only says whether it may be tried. After all layers
-//! authenticate, `settle` judges what is proven: sender, binding, freshness. No state moves here; once-only is a
+//! authenticate, [`settle`] judges what is proven: sender, binding, freshness. No state moves here; once-only is a
 //! property of storage. Imports `item` alone (its children say what they import).
 
+use crate::item::{Claims, Reason, Taken, Timestamp};
+
+pub mod admit;
 pub mod sequence;
+pub mod settle;
 pub mod settled;
+
+/// What is known of an item besides its bytes: who brought it, when, and what the relay says of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival<'a> {
+    /// Tenant of the relay's account; scopes every look-up.
+    pub tenant: &'a str,
+    /// When it was taken: freshness and key windows are judged at this time.
+    pub received_at: Timestamp,
+    /// The relay's claims.
+    pub claims: &'a Claims,
+    /// Whether an envelope may pass that nobody known stands behind.
+    pub unauthenticated_sender: bool,
+    /// external_aad set outright by the caller (offline `open --aad`).
+    pub external_aad: Option<&'a [u8]>,
+}
+
+impl<'a> Arrival<'a> {
+    /// The arrival of a taken item.
+    pub fn of(taken: &'a Taken) -> Self {
+        Self {
+            tenant: &taken.origin.tenant,
+            received_at: taken.received_at,
+            claims: &taken.claims,
+            unauthenticated_sender: taken.origin.unauthenticated_sender,
+            external_aad: None,
+        }
+    }
+}
+
+/// The guard's no: a reason, and words for the operator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denied {
+    /// The code.
+    pub reason: Reason,
+    /// What was at fault.
+    pub detail: &'static str,
+    /// The device, only where it is proven.
+    pub device: Option<String>,
+}
+
+impl Denied {
+    const fn new(reason: Reason, detail: &'static str) -> Self {
+        Self { reason, detail, device: None }
+    }
+}

@@ -7,6 +7,8 @@ pub mod envelope;
 pub mod guard;
 pub mod item;
 pub mod listen;
+pub mod meter;
+pub mod open;
 pub mod payload;
 pub mod problem;
 pub mod relay;

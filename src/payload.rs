@@ -92,6 +92,9 @@ pub enum Value {
     Time(Timestamp),
 }
 
+/// One of the names that there are. A name of its own, so that serde does not borrow it from what it reads.
+type UnitSource = &'static str;
+
 /// One resolved measurement (payload.md §7), without the members that the store adds (message, device, sequence, flags).
 ///
 /// Serialized as it is kept: compact, and the same when read back. [`Reading::to_json`] is what the world sees.
@@ -113,7 +116,7 @@ pub struct Reading {
     pub unit: Option<String>,
     /// Where the unit comes from: `senml`, or none.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "json::unit_source")]
-    pub unit_source: Option<&'static str>,
+    pub unit_source: Option<UnitSource>,
     /// Resolved time.
     pub time: Timestamp,
     /// What the time was measured from.

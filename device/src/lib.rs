@@ -1,1 +1,43 @@
-//! stub
+//! The other end: what runs in a device and seals its readings (profile `paperknife-1`, shapes S, G and P), so that the
+//! relays that carry them learn nothing and can change nothing unseen.
+//!
+//! The core is `no_std` with `alloc`: no clock, no file, no randomness of its own; all three are arguments. Feature `std`
+//! adds what an operating system offers (a counter in a file, key sets as JSON), feature `cli` the binary.
+//!
+//! In the order of the data:
+//! - [`key`]: a device's keys and the gateway's public key; private bytes go in and never come out.
+//! - [`sequence`]: the numbers of messages, stored before they are used, and [`device`], which draws them.
+//! - [`senml`]: readings as SenML CBOR.
+//! - [`seal`]: reading, keys and number to sealed bytes. Beneath it `binding` (what both sides know and nobody sends),
+//!   `header` (maps in shortest form), `kdf`, `aead` and `cbor`.
+//! - [`key_set`], [`provision`] (feature `std`): key sets for both sides, and whole fleets of new devices.
+
+#![no_std]
+
+extern crate alloc;
+#[cfg(any(feature = "std", test))]
+extern crate std;
+
+mod aead;
+pub mod algorithm;
+mod binding;
+mod cbor;
+pub mod device;
+pub mod error;
+pub mod header;
+mod kdf;
+pub mod key;
+#[cfg(feature = "std")]
+pub mod key_set;
+#[cfg(feature = "std")]
+pub mod provision;
+#[cfg(test)]
+mod script;
+pub mod seal;
+pub mod senml;
+pub mod sequence;
+
+/// The README's example compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

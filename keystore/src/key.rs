@@ -55,6 +55,16 @@ algorithms! {
     Esp256 = "ESP256",
 }
 
+impl Algorithm {
+    /// Whether it encrypts content under a symmetric key.
+    pub const fn is_aead(self) -> bool {
+        matches!(
+            self,
+            Self::A128Gcm | Self::A256Gcm | Self::AesCcm16_128_128 | Self::AesCcm16_64_128 | Self::ChaCha20Poly1305
+        )
+    }
+}
+
 /// Kind of key material.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kty {

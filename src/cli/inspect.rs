@@ -5,7 +5,11 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use crate::cli::Failed;
+use serde_json::json;
+
+use crate::cli::{Failed, read_bytes, say};
+use crate::envelope::{self, Envelope};
+use crate::item::Sealed;
 
 /// Show what an envelope says of itself: all of it unproven
 #[derive(Args, Debug)]
@@ -24,7 +28,23 @@ Example:
   paperknife inspect sealed.cbor
   xxd -r -p sealed.hex | paperknife inspect";
 
-/// PLACEHOLDER: replaced by the reader of envelopes.
-pub(super) fn run(_arguments: Arguments) -> Result<ExitCode, Failed> {
-    Err(Failed::said("inspect is not wired yet"))
+pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failed> {
+    let sealed = Sealed {
+        bytes: read_bytes(&arguments.file)?.into(),
+        cose_type: arguments.cose_type.map(crate::item::CoseType::from),
+    };
+    let format = envelope::recognise(&sealed.bytes, sealed.cose_type);
+    let (says, fault) = match Envelope::parse(&sealed, &envelope::Limits::default()) {
+        Ok(envelope) => (envelope.describe(), None),
+        Err(fault) => (serde_json::Value::Null, Some(fault)),
+    };
+    say(json!({
+        "proven": false,
+        "note": "an envelope's own words: nothing of this is proven until a key opens it",
+        "format": format,
+        "bytes": sealed.bytes.len(),
+        "says": says,
+        "fault": fault.as_ref().map(|fault| json!({"reason": fault.reason, "detail": fault.detail})),
+    }));
+    Ok(ExitCode::from(u8::from(fault.is_some())))
 }

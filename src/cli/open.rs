@@ -3,9 +3,21 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use clap::{Args, ValueEnum};
 
-use crate::cli::Failed;
+use keystore::{Defaults, ImportOptions, Keystore};
+use serde_json::{Value, json};
+
+use crate::cli::{Failed, now, read_bytes, say};
+use crate::envelope;
+use crate::guard::Arrival;
+use crate::guard::settled::{Facts, Refusal};
+use crate::item::{Claims, Reason, Sealed, Timestamp, Verdict};
+use crate::opening::{self, House};
+use crate::payload::Payload;
+use crate::store::ledger::{Finding, Held};
 
 /// Open one envelope, offline; print one JSON verdict
 #[derive(Args, Debug)]
@@ -29,6 +41,9 @@ pub(super) struct Arguments {
     /// external_aad, outright: overrides path, endpoint and audience for that purpose
     #[arg(long, value_name = "HEX", value_parser = hex_bytes)]
     pub(super) aad: Option<HexBytes>,
+    /// Departures from the strict default, by name, comma-separated; `all` for every one
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',', value_parser = compat)]
+    pub(super) compat: Vec<Compat>,
     /// Format of the envelope
     #[arg(long, value_enum, default_value_t = Format::Auto)]
     pub(super) format: Format,
@@ -37,7 +52,7 @@ pub(super) struct Arguments {
     pub(super) cose_type: Option<CoseType>,
     /// Judge times as of this instant (RFC 3339). Default: now
     #[arg(long, value_name = "TIME", value_parser = super::instant)]
-    pub(super) at: Option<crate::item::Timestamp>,
+    pub(super) at: Option<Timestamp>,
     /// The envelope; `-` is standard input
     #[arg(value_name = "FILE", default_value = "-")]
     pub(super) file: PathBuf,
@@ -91,7 +106,130 @@ impl From<CoseType> for crate::item::CoseType {
     }
 }
 
-/// PLACEHOLDER: replaced by offline opening.
-pub(super) fn run(_arguments: Arguments) -> Result<ExitCode, Failed> {
-    Err(Failed::said("open is not wired yet"))
+/// One departure from the strict default.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Compat {
+    All,
+    UnauthenticatedSender,
+}
+
+fn compat(name: &str) -> Result<Compat, &'static str> {
+    match name {
+        "all" => Ok(Compat::All),
+        "unauthenticated-sender" => Ok(Compat::UnauthenticatedSender),
+        _ => Err("known are: unauthenticated-sender, all"),
+    }
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failed> {
+    let house = house(arguments)?;
+    let sealed = Sealed {
+        bytes: read_bytes(&arguments.file)?.into(),
+        cose_type: arguments.cose_type.map(crate::item::CoseType::from),
+    };
+    let claims = Claims {
+        endpoint: arguments.endpoint.clone(),
+        path: arguments.path.clone(),
+        ..Claims::default()
+    };
+    let arrival = Arrival {
+        tenant: "default",
+        received_at: arguments.at.unwrap_or_else(now),
+        claims: &claims,
+        unauthenticated_sender: !arguments.compat.is_empty(),
+        external_aad: arguments.aad.as_ref().map(|aad| aad.0.as_slice()),
+    };
+    let finding = opening::find(&house, &arrival, &sealed).map_err(|failure| Failed::said(failure.to_string()))?;
+    let (verdict, code) = match &finding {
+        Finding::Opened(settled, payload) => (opened(settled.facts(), payload), 0),
+        Finding::Refused(refusal) => (refused(refusal), 3),
+        Finding::Held(held) => (waiting(held), 4),
+    };
+    say(with_claims(verdict, &claims));
+    Ok(ExitCode::from(code))
+}
+
+/// The keys of this call, in memory, and the rooms' limits.
+fn house(arguments: &Arguments) -> Result<House, Failed> {
+    let audience = arguments.audience.iter().cloned().collect();
+    let keystore = Keystore::ephemeral(Defaults { audience })?;
+    for file in arguments.jwks.iter().chain(&arguments.key) {
+        let imported = keystore.import(&read_bytes(file)?, &ImportOptions::default());
+        imported.map_err(|error| Failed::said(format!("{}: {error}", file.display())))?;
+    }
+    Ok(House { keystore: keystore.into(), limits: envelope::Limits::default(), probe: |_| () })
+}
+
+fn opened(facts: &Facts, payload: &Payload) -> Value {
+    let content = BASE64.encode(&facts.content);
+    json!({
+        "verdict": Verdict::Opened,
+        "reason": null,
+        "detail": null,
+        "gap_before": null,
+        "fills": null,
+        "gap_left": null,
+        "identity_hex": hex::encode(facts.identity),
+        "device": facts.proven.sender,
+        "format": facts.format,
+        "structure": facts.structure,
+        "layers": facts.layers,
+        "proof": facts.proven,
+        "flagged": facts.flags.iter().map(|flag| flag.as_str()).collect::<Vec<_>>(),
+        "content_format": facts.content_type,
+        "content_b64": content,
+        "plaintext_b64": content,
+        "readings": payload.readings,
+        "payload_error": payload.error,
+    })
+}
+
+fn refused(refusal: &Refusal) -> Value {
+    let mut verdict = unopened(Verdict::Refused, refusal.reason, refusal.detail.as_deref(), refusal.format);
+    verdict["kid_hex"] = json!(refusal.kid.as_ref().map(hex::encode));
+    verdict["device"] = json!(refusal.device);
+    verdict
+}
+
+fn waiting(held: &Held) -> Value {
+    let mut verdict = unopened(Verdict::Held, held.reason, held.detail.as_deref(), held.format);
+    verdict["key_names"] = json!(held.key_names);
+    verdict
+}
+
+/// A verdict without content: nothing is proven.
+fn unopened(verdict: Verdict, reason: Reason, detail: Option<&str>, format: Option<crate::item::Format>) -> Value {
+    json!({
+        "verdict": verdict,
+        "reason": reason,
+        "detail": detail,
+        "gap_before": null,
+        "fills": null,
+        "gap_left": null,
+        "identity_hex": null,
+        "device": null,
+        "format": format,
+        "structure": null,
+        "layers": [],
+        "proof": null,
+        "flagged": [],
+        "content_format": null,
+        "content_b64": null,
+        "plaintext_b64": null,
+        "readings": [],
+        "payload_error": null,
+    })
+}
+
+fn with_claims(mut verdict: Value, claims: &Claims) -> Value {
+    verdict["claims"] = json!({
+        "relay": null,
+        "relay_endpoint": claims.endpoint,
+        "relay_prefix": null,
+        "relay_path": claims.path,
+        "relay_time": null,
+        "relay_seq": null,
+        "repaired": false,
+    });
+    verdict
 }

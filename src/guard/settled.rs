@@ -74,6 +74,8 @@ pub struct Facts {
     pub content: Vec<u8>,
     /// Most readings that policy takes from one message.
     pub max_readings: usize,
+    /// Reading times further ahead than this many seconds are flagged.
+    pub max_future_s: i64,
     /// Silence beyond this many seconds is named.
     pub max_silence_s: Option<i64>,
 }

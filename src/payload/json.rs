@@ -139,6 +139,3 @@ pub(super) fn unit_source<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
     let name = Option::<Cow<'_, str>>::deserialize(deserializer)?;
     Ok(name.filter(|name| name == "senml").map(|_| "senml"))
 }
-
-#[cfg(test)]
-mod tests;

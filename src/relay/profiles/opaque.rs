@@ -10,6 +10,10 @@ use crate::item::{CoseType, Format};
 /// Most characters that are cut off a text's end.
 const MAX_CUT: usize = 8;
 
+/// Longest text that is searched, white space included: no reader takes an envelope above 1 MiB (threats.md §2), and
+/// the widest encoding, hex in wrapped base64, makes less than three characters of a byte.
+const MAX_TEXT: usize = 3 * 1024 * 1024;
+
 /// How an envelope was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Encoding {
@@ -79,7 +83,7 @@ pub(super) struct Unwrapped {
 
 /// The envelope that a text holds: in the configured encoding, else in the first that gives one.
 pub(super) fn from_text(written: &str, configured: Option<Encoding>, named: Option<CoseType>) -> Option<Unwrapped> {
-    let written = text::unwrap_lines(text::strip(written));
+    let written = trimmed(written)?;
     let encodings = configured.as_ref().map_or(TEXT_ENCODINGS.as_slice(), std::slice::from_ref);
     encodings.iter().find_map(|encoding| {
         let bytes = encoding.decode(&written)?;
@@ -91,12 +95,16 @@ pub(super) fn from_text(written: &str, configured: Option<Encoding>, named: Opti
 /// of it: string resources are copied without their NUL (relays.md §4 rule 4).
 pub(super) fn from_string(written: &str, configured: Option<Encoding>, named: Option<CoseType>) -> Option<Unwrapped> {
     from_text(written, configured, named).or_else(|| {
-        let written = text::unwrap_lines(text::strip(written));
+        let written = trimmed(written)?;
         let mut found: Vec<Unwrapped> = cuts(&written).filter_map(|cut| repaired(cut, configured, named)).collect();
         // Cuts within the padding leave the same envelope: one finding.
         found.dedup_by(|a, b| a.bytes == b.bytes);
         if found.len() == 1 { found.pop() } else { None }
     })
+}
+
+fn trimmed(written: &str) -> Option<String> {
+    (written.len() <= MAX_TEXT).then(|| text::unwrap_lines(text::strip(written)))
 }
 
 fn cuts(written: &str) -> impl Iterator<Item = &str> {

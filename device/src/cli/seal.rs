@@ -1,0 +1,153 @@
+//! `seal`: one reading, one message.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use jiff::Timestamp;
+use paperknife_device::algorithm::{ContentAlgorithm, SignatureAlgorithm};
+use paperknife_device::device::Device;
+use paperknife_device::key::KidContext;
+use paperknife_device::provision::SysRng;
+use paperknife_device::seal::{Options, Sealer, Shape};
+use paperknife_device::sequence::file::FileStorage;
+
+use super::{Fault, file, keys, parse_shape, print, read_content, read_gateway, read_key_set};
+
+/// Seal one reading; the sealed bytes go to standard output
+#[derive(Args)]
+#[command(after_help = "Example: a device of shape S seals a SenML CBOR reading and says when
+  printf '\\201\\242\\000\\154/3303/0/5700\\002\\371\\115\\140' |
+    paperknife-device seal --shape S --key device.jwks.json --state device.state --iat now --hex -
+
+The state file keeps the next sequence number of each key: it is written before a number is used.
+Never copy it or set it back, and never use one key in two places: a number used twice gives the key away.")]
+pub(super) struct Arguments {
+    /// S: encrypted; G: signed, then encrypted; P: signed, then encrypted to the gateway's public key
+    #[arg(long, value_parser = parse_shape)]
+    shape: Shape,
+    /// JWK Set with the device's private keys
+    #[arg(long, value_name = "FILE")]
+    key: PathBuf,
+    /// File of sequence numbers, made where there is none
+    #[arg(long, value_name = "FILE")]
+    state: PathBuf,
+    /// Which device of the key set [default: the only one]
+    #[arg(long, value_name = "NAME")]
+    device: Option<String>,
+    /// JWK Set with the gateway's public key [default: the key without a device in --key]
+    #[arg(long, value_name = "FILE")]
+    gateway: Option<PathBuf>,
+    /// ESP256, ES256 or Ed25519 [default: by the key]
+    #[arg(long, value_name = "ALG", value_parser = parse_signature)]
+    sign_alg: Option<SignatureAlgorithm>,
+    /// AES-CCM-16-64-128 (default of S and G), AES-CCM-16-128-128, A128GCM (default of P), A256GCM or ChaCha20-Poly1305
+    #[arg(long, value_name = "NAME", value_parser = parse_content)]
+    alg: Option<ContentAlgorithm>,
+    /// CoAP Content-Format of the reading [default: none named, which means 112, SenML CBOR]
+    #[arg(long, value_name = "N")]
+    content_format: Option<u16>,
+    /// When it was measured: now, an RFC 3339 time, or seconds since 1970
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    iat: Option<u64>,
+    /// Claim cti, 4 to 16 bytes
+    #[arg(long, value_name = "HEX")]
+    cti: Option<String>,
+    /// Boot epoch or key generation, 1 to 16 bytes
+    #[arg(long, value_name = "HEX")]
+    kid_context: Option<String>,
+    /// Resource that the device writes to [default: the first of the key's paths]
+    #[arg(long, value_name = "PATH")]
+    path: Option<String>,
+    /// The device does not know the resource
+    #[arg(long, conflicts_with = "path")]
+    no_path: bool,
+    /// Application that it seals for [default: the first of the key's]
+    #[arg(long, value_name = "NAME")]
+    audience: Option<String>,
+    /// Ephemeral key with its y in full
+    #[arg(long)]
+    full_y: bool,
+    /// Write the sealed bytes there
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Write hexadecimal
+    #[arg(long)]
+    hex: bool,
+    /// The reading; - for standard input
+    #[arg(value_name = "FILE")]
+    content: PathBuf,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<(), Fault> {
+    let sealer = sealer(arguments)?;
+    let options = options(arguments)?;
+    let content = read_content(&arguments.content)?;
+    let storage = FileStorage::open(&arguments.state)?;
+    let sealed = Device::new(sealer, storage, 1)?.seal(arguments.shape, &content, &options, &mut SysRng)?;
+    let bytes = if arguments.hex { format!("{}\n", hex::encode(sealed)).into_bytes() } else { sealed };
+    match &arguments.out {
+        Some(path) => std::fs::write(path, bytes).map_err(file(path)),
+        None => print(&bytes),
+    }
+}
+
+fn sealer(arguments: &Arguments) -> Result<Sealer, Fault> {
+    let set = read_key_set(&arguments.key)?;
+    let mut sealer = set.sealer(arguments.device.as_deref()).map_err(keys(&arguments.key))?;
+    if let Some(path) = &arguments.gateway {
+        sealer.gateway = Some(read_gateway(path)?);
+    }
+    if arguments.path.is_some() || arguments.no_path {
+        sealer.path.clone_from(&arguments.path);
+    }
+    if let Some(audience) = &arguments.audience {
+        sealer.audience.clone_from(audience);
+    }
+    if sealer.audience.is_empty() {
+        return Err(Fault::NoAudience);
+    }
+    sealer.kid_context = bytes(arguments.kid_context.as_deref())?.map(|bytes| KidContext::new(&bytes)).transpose()?;
+    Ok(sealer)
+}
+
+fn options(arguments: &Arguments) -> Result<Options, Fault> {
+    Ok(Options {
+        content_format: arguments.content_format,
+        issued_at: arguments.iat,
+        cti: bytes(arguments.cti.as_deref())?,
+        content_algorithm: arguments.alg,
+        signature_algorithm: arguments.sign_alg,
+        full_y: arguments.full_y,
+        ..Options::default()
+    })
+}
+
+fn bytes(text: Option<&str>) -> Result<Option<Vec<u8>>, Fault> {
+    text.map(hex::decode).transpose().map_err(|_| Fault::NotHex)
+}
+
+fn parse_signature(name: &str) -> Result<SignatureAlgorithm, String> {
+    SignatureAlgorithm::from_name(name).ok_or_else(|| names(SignatureAlgorithm::ALL.iter().map(|known| known.name())))
+}
+
+fn parse_content(name: &str) -> Result<ContentAlgorithm, String> {
+    ContentAlgorithm::from_name(name).ok_or_else(|| names(ContentAlgorithm::ALL.iter().map(|known| known.name())))
+}
+
+fn names<'a>(known: impl Iterator<Item = &'a str>) -> String {
+    format!("one of {}", known.collect::<Vec<_>>().join(", "))
+}
+
+fn parse_time(text: &str) -> Result<u64, String> {
+    if let Ok(seconds) = text.parse() {
+        return Ok(seconds);
+    }
+    let time = match text {
+        "now" => Timestamp::now(),
+        _ => text.parse().map_err(|_| "now, an RFC 3339 time, or seconds since 1970".to_owned())?,
+    };
+    u64::try_from(time.as_second()).map_err(|_| "a time since 1970".to_owned())
+}
+
+#[cfg(test)]
+mod tests;

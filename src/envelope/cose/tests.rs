@@ -1,0 +1,155 @@
+//! The reader against the negative list of cose.md §7, each row beside its untouched twin.
+
+use std::sync::Arc;
+
+use proptest::prelude::{any, prop, proptest};
+
+use super::{Message, Place, Structure, is_whole, sequence};
+use crate::envelope::Fault;
+use crate::item::{CoseType, Reason};
+
+fn parse_hex(hex: &str) -> Result<Message, Fault> {
+    let bytes: Arc<[u8]> = hex::decode(hex.replace(' ', "")).unwrap().into();
+    Message::parse(&bytes, None, Place::Outer)
+}
+
+fn reason(hex: &str) -> Option<Reason> {
+    parse_hex(hex).err().map(|fault| fault.reason)
+}
+
+/// Encrypt0 with these protected map bytes, unprotected map and ciphertext, all hex.
+fn encrypt0(protected: &str, unprotected: &str, ciphertext: &str) -> String {
+    let length = protected.len() / 2;
+    assert!(length < 256);
+    let head = if length < 24 { format!("{:02x}", 0x40 + length) } else { format!("58{length:02x}") };
+    format!("d083{head}{protected}{unprotected}{ciphertext}")
+}
+
+/// `{1: 10, 4: h'01a2b3c4', 6: h'2a'}`
+const PROTECTED: &str = "a3010a044401a2b3c406412a";
+const CIPHERTEXT: &str = "491122334455667788ff";
+
+#[test]
+fn the_profile_example_is_read() {
+    let message = parse_hex(&encrypt0(PROTECTED, "a0", CIPHERTEXT)).unwrap();
+    assert_eq!(message.structure(), Structure::Encrypt0);
+    assert_eq!(message.algorithm(), Some("AES-CCM-16-64-128"));
+    assert_eq!(message.kids().collect::<Vec<_>>(), [&[1, 0xa2, 0xb3, 0xc4][..]]);
+    assert_eq!(message.profile_form(Place::Outer), Ok(()));
+}
+
+#[test]
+fn the_structure_takes_the_protected_bytes_verbatim_and_an_empty_map_as_nothing() {
+    let bound = crate::envelope::Binding::given(&[0xbb]);
+    let message = parse_hex(&encrypt0(PROTECTED, "a0", CIPHERTEXT)).unwrap();
+    assert_eq!(hex::encode(message.authenticated(&bound)), format!("8368456e6372797074304c{PROTECTED}41bb"));
+    // h'a0' enters as h'' (RFC 9052 §5.3); alg must be protected, so such a body is refused, but not for its form
+    assert_eq!(reason(&encrypt0("a0", "a2010a05410a", CIPHERTEXT)), Some(Reason::AlgNotProtected));
+}
+
+#[test]
+fn each_fault_has_its_reason_and_its_untouched_twin_is_read() {
+    let bomb = format!("{}00", "81".repeat(1_000_000));
+    let tags = format!("{}00", "d0".repeat(10_000));
+    let rows: &[(&str, String, Reason)] = &[
+        ("N01 alg only unprotected", encrypt0("a0", "a3010a044401a2b3c406412a", CIPHERTEXT), Reason::AlgNotProtected),
+        ("N02 alg in both buckets", encrypt0(PROTECTED, "a1010a", CIPHERTEXT), Reason::Malformed),
+        ("N02 kid in both buckets", encrypt0(PROTECTED, "a1044401a2b3c4", CIPHERTEXT), Reason::Malformed),
+        ("N03 duplicate label", encrypt0("a3010a010a06412a", "a0", CIPHERTEXT), Reason::Malformed),
+        ("N04 crit unprotected", encrypt0(PROTECTED, "a1028104", CIPHERTEXT), Reason::Malformed),
+        ("N04 crit empty", encrypt0("a4010a028004410106412a", "a0", CIPHERTEXT), Reason::Malformed),
+        ("N04 crit twice", encrypt0("a4010a0282040404410106412a", "a0", CIPHERTEXT), Reason::Malformed),
+        ("N04 crit no array", encrypt0("a4010a020404410106412a", "a0", CIPHERTEXT), Reason::Malformed),
+        ("N04 crit absent label", encrypt0("a4010a02810a04410106412a", "a0", CIPHERTEXT), Reason::Malformed),
+        (
+            "N04 crit unknown int",
+            encrypt0("a5010a02811903e704410106412a1903e700", "a0", CIPHERTEXT),
+            Reason::CritNotUnderstood,
+        ),
+        (
+            "N04 crit unknown text",
+            encrypt0("a5010a028161780441010641 2a617800".replace(' ', "").as_str(), "a0", CIPHERTEXT),
+            Reason::CritNotUnderstood,
+        ),
+        ("N05 trailing byte", format!("{}00", encrypt0(PROTECTED, "a0", CIPHERTEXT)), Reason::Malformed),
+        ("N05 trailing in protected", encrypt0("a3010a044401a2b3c406412a00", "a0", CIPHERTEXT), Reason::Malformed),
+        ("N06 protected no map", encrypt0("830a0102", "a0", CIPHERTEXT), Reason::Malformed),
+        ("N06 label of float", encrypt0("a2010af93c0000", "a0", CIPHERTEXT), Reason::Malformed),
+        ("N06 label of bytes", encrypt0("a2010a410100", "a0", CIPHERTEXT), Reason::Malformed),
+        ("N06 text is no int", encrypt0("a261310a06412a", "a0", CIPHERTEXT), Reason::Malformed),
+        ("A08 indefinite array", format!("d09f4c{PROTECTED}a0{CIPHERTEXT}ff"), Reason::Malformed),
+        ("A08 indefinite string", format!("d083 5f4c{PROTECTED}ff a0{CIPHERTEXT}"), Reason::Malformed),
+        ("A08 non-minimal int", encrypt0("a301180a044401a2b3c406412a", "a0", CIPHERTEXT), Reason::Malformed),
+        ("N09 IV and Partial IV", encrypt0(PROTECTED, "a10541ff", CIPHERTEXT), Reason::Malformed),
+        ("N09 neither", encrypt0("a2010a044401a2b3c4", "a0", CIPHERTEXT), Reason::Malformed),
+        ("N11 double tag", format!("d0{}", encrypt0(PROTECTED, "a0", CIPHERTEXT)), Reason::Malformed),
+        ("N11 wrong tag", encrypt0(PROTECTED, "a0", CIPHERTEXT).replacen("d0", "d2", 1), Reason::Malformed),
+        ("N11 unknown tag", encrypt0(PROTECTED, "a0", CIPHERTEXT).replacen("d0", "c1", 1), Reason::Malformed),
+        ("N11 untagged", encrypt0(PROTECTED, "a0", CIPHERTEXT)[2..].to_owned(), Reason::Malformed),
+        ("N18 nil content", encrypt0(PROTECTED, "a0", "f6"), Reason::Malformed),
+        ("N18 no recipients", format!("d8608443a10101a1054c{}{CIPHERTEXT}80", "00".repeat(12)), Reason::Malformed),
+        ("N23 nested arrays", bomb, Reason::Malformed),
+        ("N23 nested tags", tags, Reason::Malformed),
+        ("N23 string of 2^64-1", "d0835bffffffffffffffff".to_owned(), Reason::Malformed),
+        ("N23 array of 2^64-1", "d09bffffffffffffffff".to_owned(), Reason::Malformed),
+        ("N23 map of 2^64-1", format!("d0834c{PROTECTED}bbffffffffffffffff"), Reason::Malformed),
+        ("unknown algorithm", encrypt0("a3013903e7044401a2b3c406412a", "a0", CIPHERTEXT), Reason::Unsupported),
+        ("algorithm as text", encrypt0("a301617804410106412a", "a0", CIPHERTEXT), Reason::Unsupported),
+        ("Mac0", format!("d1844c{PROTECTED}a0{CIPHERTEXT}{CIPHERTEXT}"), Reason::Unsupported),
+        ("empty", String::new(), Reason::Malformed),
+    ];
+    assert_eq!(reason(&encrypt0(PROTECTED, "a0", CIPHERTEXT)), None, "the untouched twin");
+    for (name, hex, expected) in rows {
+        assert_eq!(reason(hex), Some(*expected), "{name}");
+    }
+}
+
+#[test]
+fn crit_is_understood_for_known_labels_and_cwt_tag_may_stand_outside() {
+    assert_eq!(reason(&encrypt0("a4010a02810404410106412a", "a0", CIPHERTEXT)), None);
+    assert_eq!(reason(&format!("d83d{}", encrypt0(PROTECTED, "a0", CIPHERTEXT))), None);
+}
+
+#[test]
+fn what_breaks_the_strict_form_is_named() {
+    let broken = |hex: &str| parse_hex(hex).unwrap().profile_form(Place::Outer).is_err();
+    assert!(!broken(&encrypt0(PROTECTED, "a0", CIPHERTEXT)));
+    assert!(broken(&encrypt0("a2010a06412a", "a1044401a2b3c4", CIPHERTEXT)), "kid unprotected");
+    assert!(broken(&encrypt0(PROTECTED, "a1182000", CIPHERTEXT)), "an unprotected header");
+    assert!(broken(&encrypt0("a3010a044401a2b3c40642002a", "a0", CIPHERTEXT)), "Partial IV not shortest");
+    assert!(broken(&encrypt0("a3010a044401a2b3c40640", "a0", CIPHERTEXT)), "Partial IV empty");
+    assert!(broken(&encrypt0("a3010a044401a2b3c40646010203040506", "a0", CIPHERTEXT)), "Partial IV of 6 bytes");
+    assert!(broken(&encrypt0("a4010a044401a2b3c406412a182000", "a0", CIPHERTEXT)), "a label outside the table");
+    assert!(broken(&encrypt0("a4010a044401a2b3c406412a0fa10801", "a0", CIPHERTEXT)), "a claim outside the table");
+}
+
+#[test]
+fn a_sequence_is_split_only_where_all_of_it_is_whole() {
+    let one = hex::decode(encrypt0(PROTECTED, "a0", CIPHERTEXT)).unwrap();
+    let two = one.repeat(2);
+    assert_eq!(sequence(&two), Some(vec![0..one.len(), one.len()..two.len()]));
+    assert_eq!(sequence(&two[..two.len() - 1]), None);
+    assert_eq!(sequence(&[one.as_slice(), &[0]].concat()), None);
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_read_without_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        let shared: Arc<[u8]> = bytes.clone().into();
+        for named in [None, Some(CoseType::Encrypt0), Some(CoseType::Encrypt), Some(CoseType::Sign1)] {
+            let whole = is_whole(&bytes, named);
+            assert!(whole || Message::parse(&shared, named, Place::Outer).is_err());
+        }
+    }
+
+    #[test]
+    fn a_mutant_is_read_without_panic(at in 0usize..46, value in any::<u8>(), cut in 0usize..46) {
+        let mut bytes = hex::decode(encrypt0(PROTECTED, "a0", CIPHERTEXT)).unwrap();
+        let length = bytes.len();
+        bytes[at % length] = value;
+        bytes.truncate(length - cut % length);
+        if let Ok(message) = Message::parse(&bytes.into(), None, Place::Outer) {
+            let _ = (message.describe(), message.profile_form(Place::Outer), message.kids().count());
+        }
+    }
+}

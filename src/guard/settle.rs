@@ -1,0 +1,281 @@
+//! What is proven, judged: sender, shape, binding, freshness, content (profile.md §5, steps 4 and 5).
+//!
+//! May import `item`, `guard` and its children, `open`'s results, and the keystore's data. Every layer is authentic by
+//! now, so a no may name the device. Sequence and once-only come after, in the transaction that concludes the message.
+
+use keystore::key::{EndpointBinding, KeyRef, Policy, Shape};
+
+use crate::envelope::cose::Structure;
+use crate::guard::admit::endpoint_agrees;
+use crate::guard::settled::{Counter, Facts, Flag, Sequenced, Settled};
+use crate::guard::{Arrival, Denied};
+use crate::item::{ContentType, Format, LayerSummary, Proven, Reason, Timestamp};
+use crate::open::{Opened, Proof, ProvenLayer};
+
+/// Content format of a message under the profile that names none: SenML CBOR (profile.md §2, label 3).
+const SENML_CBOR: u64 = 112;
+
+/// Judges an opened message.
+pub fn settle(opened: Opened, arrival: &Arrival<'_>) -> Result<Settled, Denied> {
+    let layers = opened.proof().layers();
+    let sender = sender(layers);
+    if sender.is_none() && !arrival.unauthenticated_sender {
+        return Err(Denied::new(Reason::UnauthenticatedSender, "encrypted to our public key, and nobody signed it"));
+    }
+    let device = sender.and_then(|layer| layer.key().device.clone());
+    judge(&opened, sender, arrival)
+        .map(|flags| facts(opened, flags))
+        .map(Settled::new)
+        .map_err(|denied| Denied { device, ..denied })
+}
+
+/// The layer that authenticates the sender: the innermost that can.
+fn sender(layers: &[ProvenLayer]) -> Option<&ProvenLayer> {
+    layers.iter().rev().find(|layer| layer.proves_sender())
+}
+
+fn judge(opened: &Opened, sender: Option<&ProvenLayer>, arrival: &Arrival<'_>) -> Result<Vec<Flag>, Denied> {
+    let layers = opened.proof().layers();
+    let mut flags = Vec::new();
+    if let Some(sender) = sender {
+        shape(layers, sender)?;
+        binding(layers)?;
+        agreement(layers)?;
+        flags.extend(endpoint(sender.key(), arrival)?);
+        addressed(sender)?;
+    }
+    flags.extend(freshness(layers, arrival.received_at)?);
+    content(opened, sender)?;
+    Ok(flags)
+}
+
+/// Each key under the profile allows the shape that the layers make.
+fn shape(layers: &[ProvenLayer], sender: &ProvenLayer) -> Result<(), Denied> {
+    use Structure::{Encrypt, Encrypt0, Sign1};
+    let structures: Vec<Structure> = layers.iter().map(ProvenLayer::structure).collect();
+    let shape = match structures.as_slice() {
+        [Encrypt0] => Some(Shape::S),
+        [Encrypt0, Sign1] => Some(Shape::G),
+        [Encrypt, Sign1] => Some(Shape::P),
+        _ => None,
+    };
+    let strict = sender.key().policy.strict_profile;
+    let allowed = |layer: &ProvenLayer| {
+        let policy = &layer.key().policy;
+        !policy.strict_profile || shape.is_some_and(|shape| policy.shapes.contains(&shape))
+    };
+    if strict && !layers.iter().filter(|layer| layer.proves_sender()).all(allowed) {
+        return Err(Denied::new(Reason::ShapeNotAllowed, "a shape that the key's policy excludes"));
+    }
+    Ok(())
+}
+
+fn binding(layers: &[ProvenLayer]) -> Result<(), Denied> {
+    let detail = "sealed for another path or audience than claimed";
+    let fits = layers.iter().all(|layer| layer.binding().fitting);
+    if fits { Ok(()) } else { Err(Denied::new(Reason::BindingMismatch, detail)) }
+}
+
+/// Layers that each prove a sender prove the same one, and G's counters agree (profile.md §5 step 4).
+fn agreement(layers: &[ProvenLayer]) -> Result<(), Denied> {
+    let mut proving = layers.iter().filter(|layer| layer.proves_sender());
+    let Some(first) = proving.next() else { return Ok(()) };
+    for layer in proving {
+        let detail = if layer.key().device != first.key().device {
+            "inner and outer device differ"
+        } else if layer.sequence() != first.sequence() {
+            "inner and outer sequence differ"
+        } else if layer.kid_context() != first.kid_context() {
+            "inner and outer kid context differ"
+        } else {
+            continue;
+        };
+        return Err(Denied::new(Reason::BindingMismatch, detail));
+    }
+    Ok(())
+}
+
+fn endpoint(key: &KeyRef, arrival: &Arrival<'_>) -> Result<Option<Flag>, Denied> {
+    match (endpoint_agrees(key, arrival.claims), key.policy.endpoint_binding) {
+        (Some(false), EndpointBinding::Pinned) => {
+            Err(Denied::new(Reason::BindingMismatch, "the relay names another endpoint than the device's"))
+        }
+        (Some(false), EndpointBinding::Flagged) => Ok(Some(Flag::EndpointMismatch)),
+        _ => Ok(None),
+    }
+}
+
+/// Claims for foreign receivers: where present they equal the device and the audience (profile.md §2, label 15).
+fn addressed(sender: &ProvenLayer) -> Result<(), Denied> {
+    let Some(claims) = sender.claims() else { return Ok(()) };
+    let key = sender.key();
+    if claims.sub.is_some() && claims.sub != key.device {
+        return Err(Denied::new(Reason::BindingMismatch, "the sub claim names another device"));
+    }
+    let bound = sender.binding().audience.as_ref();
+    let ours = |aud: &String| bound.map_or_else(|| key.policy.audience.contains(aud), |bound| bound == aud);
+    if claims.aud.as_ref().is_some_and(|aud| !ours(aud)) {
+        return Err(Denied::new(Reason::BindingMismatch, "the aud claim names another application"));
+    }
+    Ok(())
+}
+
+/// The acceptance window of each layer's policy, at the time of arrival (contract.md §4).
+fn freshness(layers: &[ProvenLayer], received_at: Timestamp) -> Result<Option<Flag>, Denied> {
+    let issued_at = issued_at(layers);
+    let mut late = None;
+    for policy in layers.iter().filter(|layer| layer.proves_sender()).map(|layer| &layer.key().policy) {
+        let Some(issued_at) = issued_at else {
+            if policy.iat_required {
+                return Err(Denied::new(Reason::ClaimMissing, "policy requires the iat claim"));
+            }
+            continue;
+        };
+        if issued_at > received_at.plus_seconds(policy.max_future_s) {
+            return Err(Denied::new(Reason::FromFuture, "issued beyond the allowed clock skew"));
+        }
+        if policy.max_age_s.is_some_and(|age| issued_at.plus_seconds(age) < received_at) {
+            return Err(Denied::new(Reason::TooOld, "older than the acceptance window"));
+        }
+        if issued_at.plus_seconds(policy.late_after_s) < received_at {
+            late = Some(Flag::Late);
+        }
+    }
+    Ok(late)
+}
+
+fn issued_at(layers: &[ProvenLayer]) -> Option<Timestamp> {
+    let claimed = layers.iter().rev().find_map(|layer| layer.claims().and_then(|claims| claims.iat));
+    claimed.map(Timestamp::from_seconds)
+}
+
+fn content(opened: &Opened, sender: Option<&ProvenLayer>) -> Result<(), Denied> {
+    let Some(policy) = policy(opened.proof(), sender) else { return Ok(()) };
+    if opened.content().len() > policy.max_plaintext {
+        return Err(Denied::new(Reason::ContentNotAllowed, "content over the size that policy allows"));
+    }
+    let allowed = &policy.content_formats;
+    match content_type(opened.proof(), sender).as_ref().map(format_number) {
+        Some(number) if !allowed.is_empty() && !number.is_some_and(|number| allowed.contains(&number)) => {
+            Err(Denied::new(Reason::ContentNotAllowed, "a content format that policy excludes"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The policy that judges content: the sender's, else that of the key which opened the innermost layer.
+fn policy<'a>(proof: &'a Proof, sender: Option<&'a ProvenLayer>) -> Option<&'a Policy> {
+    sender.or_else(|| proof.layers().last()).map(|layer| &layer.key().policy)
+}
+
+/// From the innermost layer's protected headers, else from policy; never sniffed (payload.md §1).
+fn content_type(proof: &Proof, sender: Option<&ProvenLayer>) -> Option<ContentType> {
+    let stated = proof.layers().last().and_then(ProvenLayer::content_type).cloned();
+    let policy = policy(proof, sender);
+    let default = policy.and_then(|policy| policy.content_format.or(policy.strict_profile.then_some(SENML_CBOR)));
+    stated.or(default.map(ContentType::Format))
+}
+
+/// CoAP Content-Format of a media type (IANA registry), so that policy has one list.
+fn format_number(content_type: &ContentType) -> Option<u64> {
+    let media = match content_type {
+        ContentType::Format(number) => return Some(*number),
+        ContentType::Media(media) => media.split(';').next().unwrap_or_default().trim(),
+    };
+    Some(match media {
+        "text/plain" => 0,
+        "application/link-format" => 40,
+        "application/octet-stream" => 42,
+        "application/json" => 50,
+        "application/cbor" => 60,
+        "application/senml+json" => 110,
+        "application/senml+cbor" => 112,
+        "application/vnd.oma.lwm2m+tlv" => 11542,
+        "application/vnd.oma.lwm2m+json" => 11543,
+        "application/vnd.oma.lwm2m+cbor" => 11544,
+        _ => return None,
+    })
+}
+
+fn facts(opened: Opened, flags: Vec<Flag>) -> Facts {
+    let proof = opened.proof();
+    let layers = proof.layers();
+    let sender = sender(layers);
+    let policy = policy(proof, sender);
+    let max_readings = policy.map_or(0, |policy| policy.max_readings);
+    let max_future_s = policy.map_or(0, |policy| policy.max_future_s);
+    let max_silence_s = policy.and_then(|policy| policy.max_silence_s);
+    let structure = layers.first().map_or("", |layer| layer.structure().name());
+    let (layer_summaries, proven) = (layers.iter().map(summary).collect(), proven(layers, sender));
+    let (sequenced, content_type) = (sequenced(layers), content_type(proof, sender));
+    let (content, identity) = opened.into_content();
+    Facts {
+        format: Format::Cose,
+        structure,
+        layers: layer_summaries,
+        proven,
+        identity,
+        sequenced,
+        flags,
+        content_type,
+        content,
+        max_readings,
+        max_future_s,
+        max_silence_s,
+    }
+}
+
+fn summary(layer: &ProvenLayer) -> LayerSummary {
+    LayerSummary {
+        structure: layer.structure().name().to_owned(),
+        alg: Some(layer.algorithm().to_owned()),
+        kid: Some(layer.key().kid.clone()),
+    }
+}
+
+fn proven(layers: &[ProvenLayer], sender: Option<&ProvenLayer>) -> Proven {
+    let of = |signed: bool| layers.iter().find(|layer| (layer.structure() == Structure::Sign1) == signed);
+    let name = |layer: &ProvenLayer| layer.algorithm().to_owned();
+    let key = sender.map(ProvenLayer::key);
+    let bound = sender.map(ProvenLayer::binding);
+    Proven {
+        sender: key.and_then(|key| key.device.clone()),
+        key: key.map(|key| key.id.clone()),
+        key_version: key.map(|key| key.version),
+        kid: key.map(|key| key.kid.clone()),
+        signature_alg: of(true).map(name),
+        content_alg: of(false).map(name),
+        key_management_alg: layers.iter().find_map(ProvenLayer::management).map(str::to_owned),
+        sequence: sender.and_then(ProvenLayer::sequence),
+        kid_context: sender.and_then(ProvenLayer::kid_context).map(<[u8]>::to_vec),
+        issued_at: issued_at(layers).filter(|_| sender.is_some()),
+        audience: bound.and_then(|binding| binding.audience.clone()),
+        path: bound.and_then(|binding| binding.path.clone()),
+    }
+}
+
+/// The counter of a message: the symmetric key's in S and G, the signing key's in P; in G the number is remembered
+/// under the signing key as well (profile.md §6).
+fn sequenced(layers: &[ProvenLayer]) -> Option<Sequenced> {
+    let mut proving = layers.iter().filter(|layer| layer.proves_sender());
+    let counted = proving.next()?;
+    let policy = &counted.key().policy;
+    Some(Sequenced {
+        number: counted.sequence()?,
+        counter: counter(counted),
+        also: proving.next().map(counter),
+        expect_from: policy.expect_from,
+        strict: policy.strict_order,
+    })
+}
+
+fn counter(layer: &ProvenLayer) -> Counter {
+    Counter {
+        key: layer.key().id.clone(),
+        key_version: layer.key().version,
+        kid_context: layer.kid_context().unwrap_or_default().to_vec(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,144 @@
+//! The corridor: taken items to findings, in the order of taking. The only room that knows every room of the write side.
+//!
+//! May import `item`, `envelope`, `guard`, `open`, `payload`, `store::ledger`, `clock` and the keystore. [`examine`] is
+//! plain and synchronous, and moves no state: it is tested without a runtime. `owner` is the one thread that runs it.
+
+use keystore::Keystore;
+
+use crate::envelope::{self, Envelope, Fault};
+use crate::guard::settled::{Refusal, Settled};
+use crate::guard::{self, Arrival, Denied};
+use crate::item::{Format, Reason, Sealed, Taken};
+use crate::open::{self, Layer, Proof, Unopened};
+use crate::payload::{self, Payload};
+use crate::store::ledger::{Finding, Held};
+
+mod owner;
+
+pub use owner::{Health, Owner, Reopen};
+
+/// What opening needs: the keys, and limits.
+pub struct House {
+    /// The strongroom.
+    pub keystore: std::sync::Arc<Keystore>,
+    /// Limits of the readers.
+    pub limits: envelope::Limits,
+    /// Called before each item is examined: nothing in production, a planted fault in tests.
+    pub probe: fn(&Taken),
+}
+
+/// A failure of ours: no verdict, the item stays pending.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot open: {0}")]
+pub struct Failure(pub String);
+
+/// Why a walk ended before its end.
+enum Stop {
+    Failed(Failure),
+    Held(Held),
+    Refused(Refusal),
+}
+
+/// Opens a taken item and says what it found. Of a panic or a damaged key record, the item is held, for it may be opened
+/// later; nothing behind it waits.
+pub fn examine(house: &House, taken: &Taken) -> Result<Finding, Failure> {
+    let guarded = std::panic::AssertUnwindSafe(|| {
+        (house.probe)(taken);
+        find(house, &Arrival::of(taken), &taken.sealed)
+    });
+    std::panic::catch_unwind(guarded).unwrap_or_else(|_| Ok(Finding::Held(fault_of_ours(None, "a panic while opening"))))
+}
+
+/// Opens sealed bytes that arrived so.
+pub fn find(house: &House, arrival: &Arrival<'_>, sealed: &Sealed) -> Result<Finding, Failure> {
+    match unseal(house, arrival, sealed) {
+        Ok((settled, payload)) => Ok(Finding::Opened(Box::new(settled), payload)),
+        Err(Stop::Held(held)) => Ok(Finding::Held(held)),
+        Err(Stop::Refused(refusal)) => Ok(Finding::Refused(refusal)),
+        Err(Stop::Failed(failure)) => Err(failure),
+    }
+}
+
+fn unseal(house: &House, arrival: &Arrival<'_>, sealed: &Sealed) -> Result<(Settled, Payload), Stop> {
+    let recognised = || envelope::recognise(&sealed.bytes, sealed.cose_type);
+    let mut envelope = Envelope::parse(sealed, &house.limits).map_err(|fault| unread(fault, recognised()))?;
+    let context = Context { format: envelope.format(), kid: first_kid(&envelope) };
+    let mut proof = Proof::none();
+    let opened = loop {
+        let keys = open::find(&house.keystore, arrival, &envelope).map_err(|why| context.unopened(why))?;
+        let admitted = guard::admit::admit(envelope, keys, arrival).map_err(|denied| context.denied(denied))?;
+        match open::open(&admitted, proof, &house.keystore).map_err(|why| context.unopened(why))? {
+            Layer::Envelope(inner, so_far) => (envelope, proof) = (inner, so_far),
+            Layer::Content(opened) => break opened,
+        }
+        if proof.layers().len() >= house.limits.layers {
+            return Err(context.refused(Reason::Malformed, "more layers than allowed", None));
+        }
+    };
+    let settled = guard::settle::settle(opened, arrival).map_err(|denied| context.denied(denied))?;
+    let payload = decode(&settled, arrival);
+    Ok((settled, payload)) // identity and sequence: in the commit
+}
+
+fn decode(settled: &Settled, arrival: &Arrival<'_>) -> Payload {
+    let facts = settled.facts();
+    let proven = facts.proven.path.as_deref();
+    let context = payload::Context {
+        issued_at: facts.proven.issued_at,
+        received_at: arrival.received_at,
+        base_path: proven.or(arrival.claims.path.as_deref()),
+        base_path_proven: proven.is_some(),
+        max_future_s: facts.max_future_s,
+        max_readings: facts.max_readings,
+    };
+    payload::decode(facts.content_type.as_ref(), &facts.content, &context)
+}
+
+/// What the operator sees of an item whatever becomes of it: claims of the outermost layer.
+struct Context {
+    format: Format,
+    kid: Option<Vec<u8>>,
+}
+
+impl Context {
+    fn refused(&self, reason: Reason, detail: &str, device: Option<String>) -> Stop {
+        let (format, kid) = (Some(self.format), self.kid.clone());
+        Stop::Refused(Refusal { reason, detail: Some(detail.to_owned()), format, kid, device })
+    }
+
+    fn denied(&self, denied: Denied) -> Stop {
+        self.refused(denied.reason, denied.detail, denied.device)
+    }
+
+    fn unopened(&self, why: Unopened) -> Stop {
+        match why {
+            Unopened::AuthFailed => self.refused(Reason::AuthFailed, "not authentic", None),
+            Unopened::Inner(fault) => self.refused(fault.reason, fault.detail, None),
+            Unopened::KeyUnknown(key_names) => {
+                Stop::Held(Held { reason: Reason::NoKey, format: Some(self.format), key_names, detail: None })
+            }
+            Unopened::Tampered(key) => {
+                let detail = format!("the record of key {key} fails its integrity check");
+                Stop::Held(fault_of_ours(Some(self.format), &detail))
+            }
+            Unopened::Failed(detail) => Stop::Failed(Failure(detail)),
+        }
+    }
+}
+
+fn unread(fault: Fault, format: Option<Format>) -> Stop {
+    let detail = Some(fault.detail.to_owned());
+    Stop::Refused(Refusal { reason: fault.reason, detail, format, kid: None, device: None })
+}
+
+fn fault_of_ours(format: Option<Format>, detail: &str) -> Held {
+    Held { reason: Reason::InternalError, format, key_names: Vec::new(), detail: Some(detail.to_owned()) }
+}
+
+fn first_kid(envelope: &Envelope) -> Option<Vec<u8>> {
+    let crate::item::KeyName::Kid(kid) = envelope.key_names().into_iter().next()?;
+    Some(kid)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,343 @@
+//! Concludes items: once-only and sequence are decided here, in the transaction that keeps the verdict.
+//!
+//! Imports `guard::settled`, `payload` types and rusqlite. Whatever the finding, an item moves from one term of the
+//! conservation to another exactly once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension, params};
+use uuid::Uuid;
+
+use crate::guard::settled::{Facts, Flag, Refusal};
+use crate::item::{Claims, ContentType, Format, Reason, Timestamp, Verdict};
+use crate::payload::Payload;
+use crate::store::Conclusion;
+use crate::store::failure::Failure;
+use crate::store::flags;
+use crate::store::id::Id;
+use crate::store::ledger::{Concluding, Finding, Held, Outcome};
+use crate::store::measure;
+use crate::store::sqlite::books::{self, Books};
+use crate::store::sqlite::sequences::{Advance, Step};
+use crate::store::sqlite::waiting;
+use crate::store::text;
+
+/// An item that is being concluded, and what is known of it.
+struct Standing {
+    item: i64,
+    /// Pending or held.
+    verdict: Verdict,
+    relay: Arc<str>,
+    tenant: Arc<str>,
+    received_at: Timestamp,
+    claims: Claims,
+    now: Timestamp,
+    open_time: Duration,
+}
+
+/// What becomes of an item.
+struct Ruling {
+    verdict: Verdict,
+    reason: Option<Reason>,
+    message: Option<Uuid>,
+    format: Option<Format>,
+    gap: bool,
+}
+
+impl Books {
+    /// Concludes the items of a batch, in order.
+    pub(in crate::store) fn conclude(
+        &mut self,
+        connection: &Connection,
+        findings: &[Concluding],
+        now: Timestamp,
+    ) -> Result<Vec<Outcome>, Failure> {
+        let mut outcomes = Vec::with_capacity(findings.len());
+        for concluding in findings {
+            if let Some(standing) = self.standing(connection, concluding, now)? {
+                let ruling = self.rule(connection, &standing, &concluding.finding)?;
+                outcomes.push(self.enter(connection, &standing, ruling)?);
+            }
+        }
+        Ok(outcomes)
+    }
+
+    /// None for what is neither pending nor held: somebody else was faster, or a cap.
+    fn standing(
+        &self,
+        connection: &Connection,
+        concluding: &Concluding,
+        now: Timestamp,
+    ) -> Result<Option<Standing>, Failure> {
+        let item = concluding.item.0;
+        let verdict = if self.is_pending(item) { Verdict::Pending } else { Verdict::Held };
+        if verdict == Verdict::Held && !is_held(connection, item)? {
+            return Ok(None);
+        }
+        let mut statement = connection.prepare_cached(
+            "SELECT i.endpoint, i.prefix, i.path, i.time, i.seq, i.relay_id, i.repaired, d.relay, d.tenant, d.received_at
+             FROM item i JOIN delivery d ON d.id = i.delivery WHERE i.id = ?1",
+        )?;
+        let standing = statement.query_row([item], |row| {
+            Ok(Standing {
+                item,
+                verdict,
+                relay: row.get("relay")?,
+                tenant: row.get("tenant")?,
+                received_at: Timestamp::from_millis(row.get("received_at")?),
+                claims: waiting::claims(row)?,
+                now,
+                open_time: concluding.open_time,
+            })
+        })?;
+        Ok(Some(standing))
+    }
+
+    fn rule(&mut self, connection: &Connection, standing: &Standing, finding: &Finding) -> Result<Ruling, Failure> {
+        if standing.verdict == Verdict::Held && !matches!(finding, Finding::Held(_)) {
+            connection.prepare_cached("DELETE FROM held WHERE item = ?1")?.execute([standing.item])?;
+        }
+        match finding {
+            Finding::Held(held) => self.hold(connection, standing, held),
+            Finding::Opened(settled, payload) => self.open(connection, standing, settled.facts(), payload),
+            Finding::Refused(refusal) => self.refuse(connection, standing, refusal),
+        }
+    }
+
+    /// Keeps the verdict and counts it.
+    fn enter(&mut self, connection: &Connection, standing: &Standing, ruling: Ruling) -> Result<Outcome, Failure> {
+        let Ruling { verdict, reason, message, format, gap } = ruling;
+        let mut statement = connection.prepare_cached(
+            "INSERT INTO conclusion VALUES (?1, ?2, ?3, ?4) ON CONFLICT (item) DO UPDATE SET
+             verdict = excluded.verdict, reason = excluded.reason, message = excluded.message",
+        )?;
+        let reason_name = reason.map(Reason::as_str);
+        statement.execute(params![standing.item, verdict.as_str(), reason_name, message.map(Uuid::into_bytes)])?;
+        if verdict != standing.verdict {
+            self.tallies.shift(&standing.relay, standing.verdict, verdict, 1);
+            self.draft.conclude(
+                standing.item,
+                Conclusion {
+                    relay: Arc::clone(&standing.relay),
+                    verdict,
+                    reason,
+                    format,
+                    open_time: standing.open_time,
+                    visible_after: books::since(standing.received_at, standing.now),
+                    gap,
+                },
+            );
+        }
+        Ok(Outcome { item: crate::item::ItemId(standing.item), verdict, reason, message })
+    }
+
+    fn open(
+        &mut self,
+        connection: &Connection,
+        standing: &Standing,
+        facts: &Facts,
+        payload: &Payload,
+    ) -> Result<Ruling, Failure> {
+        if let Some(first) = first_of(connection, &facts.identity)? {
+            return self.repeat(connection, standing, facts, first);
+        }
+        let device = match &facts.proven.sender {
+            Some(sender) => Some(self.devices.change(connection, &standing.tenant, sender)?.id),
+            None => None,
+        };
+        let advance = match &facts.sequenced {
+            Some(sequenced) => self.sequences.advance(connection, &standing.tenant, device, sequenced)?,
+            None => Advance::Step(Step::default()),
+        };
+        match advance {
+            Advance::Behind => self.refuse(connection, standing, &refusal(facts, Reason::OrderViolated)),
+            Advance::Reused => self.refuse(connection, standing, &refusal(facts, Reason::SequenceReused)),
+            Advance::Step(step) => self.keep(connection, standing, facts, payload, device, &step),
+        }
+    }
+
+    /// The same authenticated content again.
+    fn repeat(
+        &mut self,
+        connection: &Connection,
+        standing: &Standing,
+        facts: &Facts,
+        first: i64,
+    ) -> Result<Ruling, Failure> {
+        if let Some(sender) = &facts.proven.sender {
+            self.devices.change(connection, &standing.tenant, sender)?.duplicated();
+        }
+        let message = Some(Id::of_message(first, &facts.identity).uuid());
+        Ok(Ruling { verdict: Verdict::Duplicate, reason: None, message, format: Some(facts.format), gap: false })
+    }
+
+    /// A new message.
+    fn keep(
+        &mut self,
+        connection: &Connection,
+        standing: &Standing,
+        facts: &Facts,
+        payload: &Payload,
+        device: Option<i64>,
+        step: &Step,
+    ) -> Result<Ruling, Failure> {
+        let id = Id::of_message(self.ordinals.next(standing.now), &facts.identity);
+        let mut once = connection.prepare_cached("INSERT INTO identity VALUES (?1, ?2)")?;
+        once.execute(params![facts.identity, id.ordinal])?;
+        insert_message(connection, id, standing, facts, payload, device, step)?;
+        let mut statement = connection.prepare_cached(measure::INSERT)?;
+        for (place, reading) in payload.readings.iter().enumerate() {
+            measure::write(&mut statement, id.ordinal, place, reading)?;
+        }
+        let message = id.uuid();
+        if let Some(sender) = &facts.proven.sender {
+            let device = self.devices.change(connection, &standing.tenant, sender)?;
+            device.opened(standing.received_at, message, facts.max_silence_s);
+        }
+        Ok(Ruling {
+            verdict: Verdict::Opened,
+            reason: None,
+            message: Some(message),
+            format: Some(facts.format),
+            gap: step.gap_before.is_some(),
+        })
+    }
+
+    fn refuse(&mut self, connection: &Connection, standing: &Standing, refusal: &Refusal) -> Result<Ruling, Failure> {
+        if let Some(device) = &refusal.device {
+            self.devices.change(connection, &standing.tenant, device)?.refused();
+        }
+        let id = Id::random(self.ordinals.next(standing.now));
+        let mut statement =
+            connection.prepare_cached("INSERT INTO refusal VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)")?;
+        statement.execute(params![
+            id.ordinal,
+            id.tail,
+            standing.item,
+            standing.tenant,
+            standing.relay,
+            standing.received_at.millis(),
+            refusal.reason.as_str(),
+            refusal.detail,
+            refusal.format.map(Format::as_str),
+            refusal.kid,
+            refusal.device
+        ])?;
+        self.tallies.keep_refusal(&standing.relay);
+        let (reason, format) = (Some(refusal.reason), refusal.format);
+        Ok(Ruling { verdict: Verdict::Refused, reason, message: None, format, gap: false })
+    }
+
+    fn hold(&mut self, connection: &Connection, standing: &Standing, held: &Held) -> Result<Ruling, Failure> {
+        // What is held already keeps its place; only why may have changed.
+        let id = Id::random(self.ordinals.next(standing.now));
+        let mut statement = connection.prepare_cached(
+            "INSERT INTO held VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (item) DO UPDATE SET
+             reason = excluded.reason, detail = excluded.detail, format = excluded.format,
+             key_names = excluded.key_names",
+        )?;
+        statement.execute(params![
+            id.ordinal,
+            id.tail,
+            standing.item,
+            standing.tenant,
+            standing.relay,
+            standing.received_at.millis(),
+            held.reason.as_str(),
+            held.detail,
+            held.format.map(Format::as_str),
+            to_json(&held.key_names)?
+        ])?;
+        let reason = Some(held.reason);
+        Ok(Ruling { verdict: Verdict::Held, reason, message: None, format: held.format, gap: false })
+    }
+}
+
+fn is_held(connection: &Connection, item: i64) -> Result<bool, Failure> {
+    Ok(connection.prepare_cached("SELECT 1 FROM held WHERE item = ?1")?.exists([item])?)
+}
+
+/// The message that had this content first.
+fn first_of(connection: &Connection, identity: &[u8; 16]) -> Result<Option<i64>, Failure> {
+    let mut statement = connection.prepare_cached("SELECT message FROM identity WHERE identity = ?1")?;
+    Ok(statement.query_row([identity], |row| row.get(0)).optional()?)
+}
+
+/// A refusal of what is authentic: its sequence number is against it.
+fn refusal(facts: &Facts, reason: Reason) -> Refusal {
+    let detail = facts.sequenced.as_ref().map(|sequenced| format!("sequence number {}", sequenced.number));
+    Refusal {
+        reason,
+        detail,
+        format: Some(facts.format),
+        kid: facts.proven.kid.clone(),
+        device: facts.proven.sender.clone(),
+    }
+}
+
+fn insert_message(
+    connection: &Connection,
+    id: Id,
+    standing: &Standing,
+    facts: &Facts,
+    payload: &Payload,
+    device: Option<i64>,
+    step: &Step,
+) -> Result<(), Failure> {
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO message VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,
+         ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26)",
+    )?;
+    let claims = &standing.claims;
+    let gaps_left = if step.gaps_left.is_empty() { None } else { Some(to_json(&step.gaps_left)?) };
+    statement.execute(params![
+        id.ordinal,
+        facts.identity,
+        standing.tenant,
+        device,
+        standing.received_at.millis(),
+        flag_bits(facts, step),
+        facts.proven.sequence.map(u64::cast_signed),
+        step.gap_before.map(|gap| gap.from.cast_signed()),
+        step.gap_before.map(|gap| gap.to.cast_signed()),
+        step.fills.map(|filled| filled.from.cast_signed()),
+        gaps_left,
+        facts.format.as_str(),
+        facts.structure,
+        content_type(facts.content_type.as_ref()),
+        payload.error.map(text::payload_error_name),
+        standing.relay,
+        claims.endpoint,
+        claims.prefix,
+        claims.path,
+        claims.time.map(Timestamp::millis),
+        claims.seq.map(u64::cast_signed),
+        claims.id,
+        claims.repaired,
+        to_json(&facts.proven)?,
+        to_json(&facts.layers)?,
+        facts.content
+    ])?;
+    Ok(())
+}
+
+fn flag_bits(facts: &Facts, step: &Step) -> i64 {
+    let has = |flag| facts.flags.contains(&flag);
+    i64::from(step.gap_before.is_some()) * flags::GAP_BEFORE
+        | i64::from(step.out_of_order) * flags::OUT_OF_ORDER
+        | i64::from(has(Flag::Late)) * flags::LATE
+        | i64::from(has(Flag::EndpointMismatch)) * flags::ENDPOINT_MISMATCH
+}
+
+fn content_type(content_type: Option<&ContentType>) -> rusqlite::types::Value {
+    match content_type {
+        Some(ContentType::Format(number)) => number.cast_signed().into(),
+        Some(ContentType::Media(name)) => name.clone().into(),
+        None => rusqlite::types::Value::Null,
+    }
+}
+
+fn to_json(value: &impl serde::Serialize) -> Result<String, Failure> {
+    serde_json::to_string(value).map_err(|error| Failure::Damaged(error.to_string()))
+}
