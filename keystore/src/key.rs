@@ -1,6 +1,9 @@
-//! Keys as the rest of the house sees them: names, policies, states. Data without a private byte.
+//! Keys as the rest of the house sees them: names, policies, states. Data without a private byte can be read here; what
+//! a [`KeyRef`] carries beside it has no accessor, no `Debug` and no way out of this crate.
 
 use std::sync::Arc;
+
+use crate::ops::Material;
 
 /// A key's name as an envelope gives it. More forms (issuer and serial, SKI, thumbprint) come with their formats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,35 +97,57 @@ pub enum Status {
 /// How strictly the relay's path claim, or its endpoint claim, is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PathBinding {
-    /** Bound where a path is claimed. */
+    /// Bound where a path is claimed.
     IfKnown,
-    /** Not looked at. */
+    /// Not looked at.
     Off,
-    /** Must be one of the key's paths. */
+    /// Must be one of the key's paths.
     Required,
 }
 
 /// What a relay's endpoint claim that differs from the device leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EndpointBinding {
-    /** Opened, flagged. */
+    /// Opened, flagged.
     Flagged,
-    /** Not looked at. */
+    /// Not looked at.
     Ignored,
-    /** Refused. */
+    /// Refused.
     Pinned,
 }
 
 /// A structure of profile `paperknife-1`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
-    /** Encrypt0(Sign1). */
+    /// Encrypt0(Sign1).
     G,
-    /** Encrypt(Sign1). */
+    /// Encrypt(Sign1).
     P,
-    /** Encrypt0. */
+    /// Encrypt0.
     S,
 }
+
+macro_rules! named {
+    ($type:ident: $($variant:ident = $name:literal,)+) => {
+        impl $type {
+            /// The name in files and answers.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)+ }
+            }
+
+            /// What has that name.
+            pub fn from_name(name: &str) -> Option<Self> {
+                match name { $($name => Some(Self::$variant),)+ _ => None }
+            }
+        }
+    };
+}
+
+named! { Kty: Ec2P256 = "EC", OkpEd25519 = "OKP", Symmetric = "oct", }
+named! { Status: Active = "active", Destroyed = "destroyed", Disabled = "disabled", Pending = "pending", Retiring = "retiring", }
+named! { PathBinding: IfKnown = "if_known", Off = "off", Required = "required", }
+named! { EndpointBinding: Flagged = "flagged", Ignored = "ignored", Pinned = "pinned", }
+named! { Shape: G = "G", P = "P", S = "S", }
 
 /// What a key's owner allows: complete, class defaults and the gateway's audience filled in (contract.md §1).
 #[derive(Clone, Debug, PartialEq)]
@@ -173,12 +198,19 @@ pub struct Policy {
     pub max_readings: usize,
 }
 
-/// A key version without a private byte: cheap to clone, handed to those who decide.
-#[derive(Clone, Debug)]
-pub struct KeyRef(pub(crate) Arc<Card>);
+/// A key version as it is handed to those who decide: cheap to clone, reads as its [`Card`]. Its key material rides
+/// along, parsed and derived once, and only [`crate::Keystore::run`] reaches it.
+#[derive(Clone)]
+pub struct KeyRef(pub(crate) Arc<Entry>);
+
+/// A card and its key material.
+pub(crate) struct Entry {
+    pub(crate) card: Card,
+    pub(crate) material: Material,
+}
 
 /// What is known of a key version.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Card {
     /// UUIDv7 text.
     pub id: String,
@@ -198,7 +230,7 @@ pub struct Card {
     pub not_before: Option<i64>,
     /// Milliseconds since the epoch.
     pub not_after: Option<i64>,
-    /// RFC 7638 SHA-256 for public keys, a keyed HMAC for symmetric ones; hex.
+    /// base64url of RFC 7638's SHA-256, for symmetric keys of a keyed HMAC (offline: of RFC 7638's).
     pub thumbprint: String,
     /// Whether this is the private half (the gateway's): it agrees, it does not verify senders.
     pub private: bool,
@@ -209,6 +241,65 @@ pub struct Card {
 impl std::ops::Deref for KeyRef {
     type Target = Card;
     fn deref(&self) -> &Card {
-        &self.0
+        &self.0.card
+    }
+}
+
+impl std::fmt::Debug for KeyRef {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.card.fmt(out)
+    }
+}
+
+impl KeyRef {
+    /// The same key under the name that an envelope gave it: offline, a key without kid fits any name, and the name goes
+    /// into the derivation (profile.md §3).
+    pub(crate) fn named(&self, kid: &[u8]) -> Self {
+        let card = Card { kid: kid.to_vec(), ..self.0.card.clone() };
+        Self(Arc::new(Entry { card, material: self.0.material.share() }))
+    }
+}
+
+impl Status {
+    /// Whether what the key sealed or signed may still be opened (keystore.md §4).
+    pub const fn opens(self) -> bool {
+        matches!(self, Self::Active | Self::Retiring)
+    }
+}
+
+/// Sizes of a content algorithm, bytes.
+#[derive(Clone, Copy)]
+pub(crate) struct Sizes {
+    pub(crate) key: usize,
+    pub(crate) nonce: usize,
+    pub(crate) tag: usize,
+}
+
+impl Algorithm {
+    /// Number in the IANA COSE registry.
+    pub const fn cose(self) -> i64 {
+        match self {
+            Self::A128Gcm => 1,
+            Self::A256Gcm => 3,
+            Self::AesCcm16_128_128 => 30,
+            Self::AesCcm16_64_128 => 10,
+            Self::ChaCha20Poly1305 => 24,
+            Self::EcdhEsA128Kw => -29,
+            Self::EcdhEsA256Kw => -31,
+            Self::Ed25519 => -19,
+            Self::Es256 => -7,
+            Self::Esp256 => -9,
+        }
+    }
+
+    /// Sizes, if this is a content encryption algorithm.
+    pub(crate) const fn content(self) -> Option<Sizes> {
+        match self {
+            Self::A128Gcm => Some(Sizes { key: 16, nonce: 12, tag: 16 }),
+            Self::A256Gcm | Self::ChaCha20Poly1305 => Some(Sizes { key: 32, nonce: 12, tag: 16 }),
+            Self::AesCcm16_128_128 => Some(Sizes { key: 16, nonce: 13, tag: 16 }),
+            Self::AesCcm16_64_128 => Some(Sizes { key: 16, nonce: 13, tag: 8 }),
+            Self::EcdhEsA128Kw | Self::EcdhEsA256Kw | Self::Ed25519 | Self::Es256 | Self::Esp256 => None,
+        }
     }
 }

@@ -1,0 +1,165 @@
+//! What the operator sees of keys and devices: the shapes of contract.md §3, without a private or symmetric byte.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::key::Policy;
+use crate::policy::PROFILE;
+use crate::records::device::DeviceRow;
+use crate::records::key::KeyRow;
+
+/// A key version.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct KeyInfo {
+    /// Key id.
+    pub id: String,
+    /// From 1.
+    pub version: u32,
+    /// Tenant.
+    pub tenant: String,
+    /// Lower-case hex.
+    pub kid_hex: String,
+    /// base64url.
+    pub thumbprint: String,
+    /// `EC`, `OKP`, `oct`.
+    pub kty: &'static str,
+    /// Names from the IANA registries.
+    pub algs: Vec<&'static str>,
+    /// `enc`, `sig`.
+    pub r#use: &'static str,
+    /// Envelope formats.
+    pub formats: Vec<String>,
+    /// Whose key it is; null for the gateway's own.
+    pub device: Option<String>,
+    /// `pending`, `active`, `retiring`, `disabled`, `destroyed`.
+    pub status: &'static str,
+    /// Why it is disabled or destroyed.
+    pub reason: Option<String>,
+    /// RFC 3339.
+    pub not_before: Option<String>,
+    /// RFC 3339.
+    pub not_after: Option<String>,
+    /// RFC 3339.
+    pub created: String,
+    /// Whether the private half may leave.
+    pub exportable: bool,
+    /// The complete policy, with the member names of contract.md §1.
+    pub policy: Value,
+}
+
+/// A device as the keystore knows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DeviceInfo {
+    /// Identity.
+    pub device: String,
+    /// Tenant.
+    pub tenant: String,
+    /// `active`, `revoked`.
+    pub status: &'static str,
+    /// Why it is revoked.
+    pub reason: Option<String>,
+    /// RFC 3339.
+    pub created: String,
+    /// Key ids.
+    pub keys: Vec<String>,
+}
+
+impl KeyInfo {
+    pub(crate) fn new(row: &KeyRow, policy: &Policy) -> Self {
+        Self {
+            id: row.id.clone(),
+            version: row.version,
+            tenant: row.tenant.clone(),
+            kid_hex: hex::encode(&row.kid),
+            thumbprint: row.thumbprint.clone(),
+            kty: row.kty.name(),
+            algs: row.algs.iter().map(|algorithm| algorithm.name()).collect(),
+            r#use: row.purpose.name(),
+            formats: row.formats.clone(),
+            device: row.device.clone(),
+            status: row.status.name(),
+            reason: row.reason.clone(),
+            not_before: row.not_before.map(rfc3339),
+            not_after: row.not_after.map(rfc3339),
+            created: rfc3339(row.created),
+            exportable: row.exportable,
+            policy: policy_json(policy),
+        }
+    }
+}
+
+impl DeviceInfo {
+    pub(crate) fn new(row: DeviceRow, keys: Vec<String>) -> Self {
+        Self {
+            device: row.device,
+            tenant: row.tenant,
+            status: if row.revoked { "revoked" } else { "active" },
+            reason: row.reason,
+            created: rfc3339(row.created),
+            keys,
+        }
+    }
+}
+
+fn policy_json(policy: &Policy) -> Value {
+    json!({
+        "profile": policy.strict_profile.then_some(PROFILE),
+        "formats": policy.formats,
+        "shapes": policy.shapes.iter().map(|shape| shape.name()).collect::<Vec<_>>(),
+        "algs": policy.algs.iter().map(|algorithm| algorithm.name()).collect::<Vec<_>>(),
+        "endpoint": policy.endpoint,
+        "paths": policy.paths,
+        "audience": policy.audience,
+        "path_binding": policy.path_binding.name(),
+        "strip_prefix": policy.strip_prefix,
+        "endpoint_binding": policy.endpoint_binding.name(),
+        "kdf": policy.derive.then_some(PROFILE),
+        "iat_required": policy.iat_required,
+        "max_age_s": policy.max_age_s,
+        "late_after_s": policy.late_after_s,
+        "max_future_s": policy.max_future_s,
+        "expect_from": policy.expect_from,
+        "max_silence_s": policy.max_silence_s,
+        "order": if policy.strict_order { "strict" } else { "any" },
+        "content_format": policy.content_format,
+        "content_formats": policy.content_formats,
+        "max_plaintext": policy.max_plaintext,
+        "max_readings": policy.max_readings,
+    })
+}
+
+/// Milliseconds since the epoch as RFC 3339 in UTC. The calendar is Hinnant's `civil_from_days`: years begin in March,
+/// so that the leap day is the last of one.
+pub(crate) fn rfc3339(milliseconds: i64) -> String {
+    let (days, of_day) = (milliseconds.div_euclid(86_400_000), milliseconds.rem_euclid(86_400_000));
+    let shifted = days + 719_468;
+    let (era, of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
+    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let march_month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * march_month + 2) / 5 + 1;
+    let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
+    let year = era * 400 + year_of_era + i64::from(month <= 2);
+    let (seconds, fraction) = (of_day / 1_000, of_day % 1_000);
+    let (hour, minute, second) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{fraction:03}Z")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::rfc3339;
+
+    #[test]
+    fn times_are_rfc3339() {
+        let cases = [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (1_767_225_600_000, "2026-01-01T00:00:00.000Z"),
+            (951_782_400_001, "2000-02-29T00:00:00.001Z"),
+            (1_709_251_199_999, "2024-02-29T23:59:59.999Z"),
+            (-1, "1969-12-31T23:59:59.999Z"),
+        ];
+        for (milliseconds, text) in cases {
+            assert_eq!(rfc3339(milliseconds), text);
+        }
+    }
+}
