@@ -12,10 +12,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use keystore::AdminError;
 
 use crate::clock::{Clock, SystemClock};
 use crate::config;
 use crate::item::Timestamp;
+use crate::store;
 
 mod content;
 mod demo;
@@ -89,8 +91,8 @@ fn dispatch(command: Command) -> Result<ExitCode, Failed> {
         Command::Config(arguments) => settings::run(&arguments),
         Command::Demo(arguments) => demo::run(arguments),
         Command::Healthcheck(arguments) => healthcheck::run(&arguments),
-        Command::Inspect(arguments) => inspect::run(arguments),
-        Command::Open(arguments) => open::run(arguments),
+        Command::Inspect(arguments) => inspect::run(&arguments),
+        Command::Open(arguments) => open::run(&arguments),
         Command::Payload(arguments) => content::run(&arguments),
         Command::Relays(arguments) => relays::run(&arguments),
     }
@@ -123,6 +125,10 @@ impl Place {
 enum Failed {
     #[error(transparent)]
     Config(#[from] config::Faults),
+    #[error(transparent)]
+    Keystore(#[from] AdminError),
+    #[error(transparent)]
+    Store(#[from] store::failure::Failure),
     #[error("{what}: {source}")]
     Io { what: String, source: std::io::Error },
     #[error("{0}")]

@@ -9,6 +9,7 @@ pub mod item;
 pub mod listen;
 pub mod meter;
 pub mod open;
+pub mod opening;
 pub mod payload;
 pub mod problem;
 pub mod relay;
