@@ -12,22 +12,31 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use keystore::{AdminError, Keystore};
+use serde::Serialize;
 
 use crate::clock::{Clock, SystemClock};
 use crate::config;
 use crate::item::Timestamp;
+use crate::store::accounts::Accounts;
+use crate::store::{Store, failure};
 
 mod content;
 mod demo;
+mod devices;
+mod gateway;
 mod healthcheck;
 mod inspect;
+mod keys;
 mod open;
 mod payload;
 mod relays;
 mod relays_test;
+mod serve;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod tokens;
 
 /// Opens what devices sealed, behind a relay that is not trusted.
 #[derive(Debug, Parser)]
@@ -36,6 +45,9 @@ struct Arguments {
     #[command(subcommand)]
     command: Command,
 }
+
+/// Commands administer one tenant.
+const TENANT: &str = "default";
 
 /// Of one input file: more than any limit that a reader has.
 const MOST_BYTES: u64 = 64 << 20;
@@ -54,11 +66,15 @@ Exit codes: 0 done, 1 failed, 2 usage; open: 3 refused, 4 held.";
 enum Command {
     Config(settings::Arguments),
     Demo(demo::Arguments),
+    Devices(devices::Arguments),
     Healthcheck(healthcheck::Arguments),
     Inspect(inspect::Arguments),
+    Keys(keys::Arguments),
     Open(open::Arguments),
     Payload(content::Arguments),
     Relays(relays::Arguments),
+    Serve(serve::Arguments),
+    Tokens(tokens::Arguments),
 }
 
 /// Parses the process's arguments and runs the command.
@@ -88,11 +104,15 @@ fn dispatch(command: Command) -> Result<ExitCode, Failed> {
     match command {
         Command::Config(arguments) => settings::run(&arguments),
         Command::Demo(arguments) => demo::run(arguments),
+        Command::Devices(arguments) => devices::run(&arguments),
         Command::Healthcheck(arguments) => healthcheck::run(&arguments),
-        Command::Inspect(arguments) => inspect::run(arguments),
-        Command::Open(arguments) => open::run(arguments),
+        Command::Inspect(arguments) => inspect::run(&arguments),
+        Command::Keys(arguments) => keys::run(&arguments),
+        Command::Open(arguments) => open::run(&arguments),
         Command::Payload(arguments) => content::run(&arguments),
         Command::Relays(arguments) => relays::run(&arguments),
+        Command::Serve(arguments) => serve::run(&arguments),
+        Command::Tokens(arguments) => tokens::run(&arguments),
     }
 }
 
@@ -116,6 +136,42 @@ impl Place {
         }
         Ok(loaded)
     }
+
+    /// The keystore of a data folder that is there.
+    fn keystore(&self) -> Result<Keystore, Failed> {
+        let config = self.settle()?.config;
+        existing(&config.server.data)?;
+        gateway::open_keystore(&config)
+    }
+
+    /// The same, for what may be the first act on a new data folder.
+    fn new_keystore(&self) -> Result<Keystore, Failed> {
+        let config = self.settle()?.config;
+        gateway::prepare(&config.server.data)?;
+        gateway::open_keystore(&config)
+    }
+
+    /// The relay accounts of a data folder that is there.
+    fn relays(&self) -> Result<Accounts, Failed> {
+        let config = self.settle()?.config;
+        existing(&config.server.data)?;
+        Ok(Store::administer(&config.server.data)?)
+    }
+
+    /// The same, for what may be the first act on a new data folder.
+    fn new_relays(&self) -> Result<Accounts, Failed> {
+        let config = self.settle()?.config;
+        gateway::prepare(&config.server.data)?;
+        Ok(Store::administer(&config.server.data)?)
+    }
+}
+
+/// A mistyped folder is told, not made.
+fn existing(data: &Path) -> Result<(), Failed> {
+    match data.is_dir() {
+        true => Ok(()),
+        false => Err(Failed::said(format!("no data folder at {}", data.display()))),
+    }
 }
 
 /// Why a command failed, as its one line on standard error.
@@ -123,6 +179,10 @@ impl Place {
 enum Failed {
     #[error(transparent)]
     Config(#[from] config::Faults),
+    #[error(transparent)]
+    Keystore(#[from] AdminError),
+    #[error(transparent)]
+    Store(#[from] failure::Failure),
     #[error("{what}: {source}")]
     Io { what: String, source: std::io::Error },
     #[error("{0}")]
@@ -167,6 +227,22 @@ fn read_bytes(file: &Path) -> Result<Vec<u8>, Failed> {
     match read.map_err(Failed::io(file.display()))? as u64 {
         0..=MOST_BYTES => Ok(bytes),
         _ => Err(Failed::said(format!("{}: is larger than {MOST_BYTES} bytes", file.display()))),
+    }
+}
+
+/// A list: a line for each, or JSON in the shape that the API gives.
+fn list<T: Serialize>(items: &[T], json: bool, line: impl Fn(&T) -> String) {
+    match json {
+        true => say(format_args!("{:#}", serde_json::json!({ "items": items, "next": null }))),
+        false => items.iter().for_each(|item| say(line(item))),
+    }
+}
+
+/// One thing, as a line or as JSON.
+fn show<T: Serialize>(item: &T, json: bool, line: impl Fn(&T) -> String) {
+    match json {
+        true => say(format_args!("{:#}", serde_json::json!(item))),
+        false => say(line(item)),
     }
 }
 

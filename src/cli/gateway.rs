@@ -1,0 +1,158 @@
+//! A running gateway: the rooms opened in the order of the data, wired, and closed in the opposite order.
+//!
+//! The only place where both streets come together: `Edge` gets the intake, `Desk` the read side and the keystore.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use keystore::{Defaults, Keystore, Scope};
+use tokio::net::TcpListener;
+
+use crate::api::Desk;
+use crate::cli::{Failed, TENANT};
+use crate::clock::{Clock, SystemClock};
+use crate::config::Config;
+use crate::listen::{self, Drain};
+use crate::meter::Meter;
+use crate::opening::{House, Owner};
+use crate::relay::{self, Edge};
+use crate::store::{self, Observer, Store};
+use crate::{app, envelope};
+
+/// An open data folder with opening at work on it; it serves once it is given a listener.
+pub(super) struct Gateway {
+    store: Store,
+    keystore: Arc<Keystore>,
+    owner: Owner,
+    meter: Arc<Meter>,
+    relay: relay::Limits,
+    listen: listen::Limits,
+}
+
+impl Gateway {
+    /// Opens the data folder, or makes it, and starts opening what is pending. `observer` is told of each commit beside
+    /// the meter.
+    pub(super) fn open(config: &Config) -> Result<Self, Failed> {
+        let data = &config.server.data;
+        prepare(data)?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let meter = Arc::new(Meter::new().map_err(|error| Failed::said(error.to_string()))?);
+        // The store first: it knows whether another server has the folder.
+        let store = Store::open(data, store_limits(config), clock, Arc::clone(&meter) as Arc<dyn Observer>)?;
+        let keystore = Arc::new(open_keystore(config)?);
+        let house = House { keystore: Arc::clone(&keystore), limits: reader_limits(config), probe: |_| () };
+        let owner = Owner::start(house, store.ledger.clone(), threads(config))
+            .map_err(|failure| Failed::said(failure.to_string()))?;
+        Ok(Self { store, keystore, owner, meter, relay: relay_limits(config), listen: listen_limits(config) })
+    }
+
+    /// On the first start, the token with which the operator makes all others.
+    pub(super) fn first_token(&self) -> Result<Option<String>, Failed> {
+        const SCOPES: &[Scope] = &[Scope::Read, Scope::Admin, Scope::Keys, Scope::Subscriptions, Scope::Firmware];
+        match self.keystore.has_no_token_yet()? {
+            true => Ok(Some(self.keystore.token_add("admin", SCOPES, TENANT)?)),
+            false => Ok(None),
+        }
+    }
+
+    /// The HTTP service.
+    fn app(&self) -> Router {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let (answered, rendered) = (Arc::clone(&self.meter), Arc::clone(&self.meter));
+        let counters = self.store.reader.clone();
+        let edge = Edge::new(
+            self.store.intake.clone(),
+            self.relay,
+            Arc::clone(&clock),
+            Arc::new(move |after: Duration| answered.answered(after)),
+        );
+        let desk = Desk {
+            reader: self.store.reader.clone(),
+            intake: self.store.intake.clone(),
+            keystore: Arc::clone(&self.keystore),
+            reopen: self.owner.reopen(),
+            clock,
+            metrics: Arc::new(move || rendered.render(counters.counters().ok().as_ref())),
+            opening: self.owner.health(),
+        };
+        app(edge, desk)
+    }
+
+    /// Serves until `stop`, then drains; `force` ends draining at once.
+    pub(super) async fn serve(
+        &self,
+        listener: TcpListener,
+        stop: impl Future<Output = ()>,
+        force: impl Future<Output = ()>,
+    ) -> Drain {
+        listen::serve(listener, self.app(), self.listen, stop, force).await
+    }
+
+    /// Commits what is under way and ends. What is pending stays on disk and is opened on the next start.
+    pub(super) fn close(self) {
+        self.owner.stop();
+        self.store.close();
+    }
+}
+
+/// Binds, with the address in the error.
+pub(super) async fn bind(address: SocketAddr) -> Result<TcpListener, Failed> {
+    TcpListener::bind(address).await.map_err(Failed::io(format_args!("cannot listen on {address}")))
+}
+
+/// The keystore of the configured data folder.
+pub(super) fn open_keystore(config: &Config) -> Result<Keystore, Failed> {
+    Ok(Keystore::open(&config.server.data, Defaults { audience: config.gateway.audience.clone() })?)
+}
+
+/// The data folder, made where there is none, for its owner alone.
+pub(super) fn prepare(data: &Path) -> Result<(), Failed> {
+    if data.is_dir() {
+        return Ok(());
+    }
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(data);
+    made.and_then(|()| fs::set_permissions(data, fs::Permissions::from_mode(0o700))).map_err(Failed::io(data.display()))
+}
+
+fn threads(config: &Config) -> usize {
+    match config.intake.opening_threads {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        threads => threads,
+    }
+}
+
+fn reader_limits(config: &Config) -> envelope::Limits {
+    envelope::Limits { envelope: config.limits.envelope, ..envelope::Limits::default() }
+}
+
+fn relay_limits(config: &Config) -> relay::Limits {
+    let profiles = relay::profiles::Limits { max_body: config.server.max_body, ..relay::profiles::Limits::default() };
+    relay::Limits { max_body: config.server.max_body, body_timeout: config.server.body_timeout, profiles }
+}
+
+fn listen_limits(config: &Config) -> listen::Limits {
+    listen::Limits {
+        max_connections: config.server.max_connections,
+        header_timeout: config.server.header_timeout,
+        shutdown_grace: config.server.shutdown_grace,
+        ..listen::Limits::default()
+    }
+}
+
+fn store_limits(config: &Config) -> store::Limits {
+    let seconds = |keep: Option<Duration>| keep.map(|keep| i64::try_from(keep.as_secs()).unwrap_or(i64::MAX));
+    store::Limits {
+        max_pending: config.intake.max_pending,
+        max_pending_bytes: config.intake.max_pending_bytes,
+        keep_sealed_s: seconds(config.store.keep_sealed),
+        keep_receipts_s: seconds(config.store.keep_receipts),
+        keep_refused_s: seconds(config.store.keep_refused),
+        retention_s: seconds(config.store.retention),
+        ..store::Limits::default()
+    }
+}
