@@ -181,4 +181,3 @@ fn payload() -> Payload {
     let readings = vec![reading("=HYPERLINK()", Measure::Number(-21.5)), reading("/3303/0/5700", Measure::Integer(22))];
     Payload { readings, error: None }
 }
-

@@ -18,7 +18,12 @@ async fn a_receipt_waits_for_its_verdicts_and_no_longer() {
     let token = house.token(&[Scope::Admin]);
     let relay = house.ask("POST", "/v1/relays", &token, Some(r#"{"name":"acme"}"#)).await.json();
     let relay = relay["token"].as_str().unwrap().to_owned();
-    let taken = house.send(Request::post("/ingest/acme").header("authorization", format!("Bearer {relay}")).body(Body::from("garbage")).unwrap());
+    let taken = house.send(
+        Request::post("/ingest/acme")
+            .header("authorization", format!("Bearer {relay}"))
+            .body(Body::from("garbage"))
+            .unwrap(),
+    );
     let receipt = taken.await.json()["receipt"].as_str().unwrap().to_owned();
     let begun = Instant::now();
     let state = house.get(&format!("/v1/receipts/{receipt}?wait=60s"), &token).await.json();
@@ -48,7 +53,10 @@ async fn refused_and_held_items_are_shown_with_their_bytes_on_request() {
         assert_eq!(house.get(&format!("{one}?sealed=true"), &token).await.json()["sealed_b64"], json!(sealed));
         assert_eq!(house.get(&format!("/v1/{list}?relay=other"), &token).await.json()["items"], json!([]));
     }
-    assert_eq!(house.get("/v1/held", &token).await.json()["items"][0]["key_names"][0]["kid_hex"], hex::encode("urn:dev:ow:1"));
+    assert_eq!(
+        house.get("/v1/held", &token).await.json()["items"][0]["key_names"][0]["kid_hex"],
+        hex::encode("urn:dev:ow:1")
+    );
     assert_eq!(house.ask("POST", "/v1/held/reopen", &token, None).await.status, 202);
 }
 
@@ -60,7 +68,8 @@ async fn a_relay_is_made_used_and_removed() {
     let made = house.ask("POST", "/v1/relays", &token, Some(body)).await;
     assert_eq!(made.status, 201);
     let secret = made.json()["token"].as_str().unwrap().to_owned();
-    let deliver = || Request::post("/ingest/acme").header("authorization", format!("Bearer {secret}")).body(Body::from(NO_KEY));
+    let deliver =
+        || Request::post("/ingest/acme").header("authorization", format!("Bearer {secret}")).body(Body::from(NO_KEY));
     assert_eq!(house.send(deliver().unwrap()).await.status, 202);
     assert_eq!(house.ask("POST", "/v1/relays", &token, Some(body)).await.code(), "conflict");
     let shown = house.get("/v1/relays/acme", &token).await;
@@ -128,7 +137,9 @@ async fn public_keys_come_in_three_forms_and_hold_nothing_private() {
     let set: Value = house.get("/v1/keys/public", "").await.json();
     assert_eq!(set["keys"][0]["kty"], "EC");
     assert!(set["keys"].as_array().unwrap().iter().all(|key| key.get("d").is_none()));
-    for (accept, begin) in [("application/x-pem-file", "-----BEGIN PUBLIC KEY-----"), ("application/cose-key-set", "\u{fffd}")] {
+    for (accept, begin) in
+        [("application/x-pem-file", "-----BEGIN PUBLIC KEY-----"), ("application/cose-key-set", "\u{fffd}")]
+    {
         let request = Request::get("/v1/keys/public").header("accept", accept).body(Body::empty()).unwrap();
         let answer = house.send(request).await;
         assert_eq!(answer.headers["content-type"], accept);
