@@ -12,7 +12,11 @@ use crate::problem::Problem;
 use crate::store::reader::MessageFilter;
 
 /// `GET /v1/messages`
-pub(in crate::api) async fn list(State(desk): State<Desk>, caller: Caller, members: Members) -> Result<Response, Problem> {
+pub(in crate::api) async fn list(
+    State(desk): State<Desk>,
+    caller: Caller,
+    members: Members,
+) -> Result<Response, Problem> {
     let (filter, page, with_content) = members.read(|members| {
         let filter = MessageFilter {
             device: members.text("device"),
@@ -22,7 +26,7 @@ pub(in crate::api) async fn list(State(desk): State<Desk>, caller: Caller, membe
         Ok((filter, members.page()?, members.flag("content")?))
     })?;
     let page = desk.ask(move |reader| reader.messages(&caller.tenant, &filter, &page, with_content)).await?;
-    Ok(crate::api::list(&page))
+    Ok(json(&page))
 }
 
 /// `GET /v1/messages/{id}`
