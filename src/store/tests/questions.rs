@@ -166,7 +166,11 @@ fn a_page_misses_nothing_that_is_written_meanwhile() {
     let count = 300;
     let mut found = Vec::new();
     std::thread::scope(|scope| {
-        scope.spawn(|| (0..count).for_each(|identity| drop(house.bring(opened(facts(identity))))));
+        scope.spawn(|| {
+            for identity in 0..count {
+                house.bring(opened(facts(identity)));
+            }
+        });
         let mut after = None;
         while found.len() < count as usize {
             let page = PageRequest { limit: 7, after, descending: false };
