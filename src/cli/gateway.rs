@@ -78,7 +78,8 @@ impl Gateway {
     ) -> Result<String, Failed> {
         let (name, tenant, profile) = (name.to_owned(), TENANT.to_owned(), profile.to_owned());
         let request = accounts::Request { name, tenant, profile, options };
-        let (account, token) = accounts::make(&SystemClock, request).map_err(|unmade| Failed::said(unmade.to_string()))?;
+        let (account, token) =
+            accounts::make(&SystemClock, request).map_err(|unmade| Failed::said(unmade.to_string()))?;
         self.store.intake.add_account(&account)?;
         Ok(token.reveal().to_owned())
     }

@@ -65,9 +65,8 @@ fn exit(end: &End) -> ExitCode {
 }
 
 async fn serve(gateway: &Gateway, address: SocketAddr) -> Result<End, Failed> {
-    let signals = || -> Result<_, std::io::Error> {
-        Ok((signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?))
-    };
+    let signals =
+        || -> Result<_, std::io::Error> { Ok((signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?)) };
     let (mut first, mut second) =
         signals().and_then(|one| Ok((one, signals()?))).map_err(Failed::io("cannot wait for signals"))?;
     let listener = bind(address).await?;

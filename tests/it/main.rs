@@ -1,4 +1,11 @@
 //! One integration binary, a module a subject.
+#![expect(
+    clippy::expect_used,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test fails by panic, and says what it skipped, measured or was seeded with"
+)]
 
 mod crash;
 mod demo;
@@ -10,4 +17,5 @@ mod peers;
 mod profile;
 mod relay;
 mod tidy;
+mod timing;
 mod vectors;
