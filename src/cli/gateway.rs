@@ -12,16 +12,19 @@ use std::time::Duration;
 use axum::Router;
 use keystore::{Defaults, Keystore, Scope};
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 
 use crate::api::Desk;
 use crate::cli::{Failed, TENANT};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::listen::{self, Drain};
-use crate::meter::Meter;
+use crate::meter::{self, Meter};
 use crate::opening::{House, Owner};
 use crate::relay::{self, Edge};
-use crate::store::{self, Observer, Store};
+use crate::store::failure::Failure;
+use crate::store::reader::Reader;
+use crate::store::{self, Commit, Observer, Store};
 use crate::{app, envelope};
 
 /// An open data folder with opening at work on it; it serves once it is given a listener.
@@ -29,26 +32,26 @@ pub(super) struct Gateway {
     store: Store,
     keystore: Arc<Keystore>,
     owner: Owner,
-    meter: Arc<Meter>,
+    watch: Arc<Watch>,
     relay: relay::Limits,
     listen: listen::Limits,
 }
 
 impl Gateway {
-    /// Opens the data folder, or makes it, and starts opening what is pending. `observer` is told of each commit beside
-    /// the meter.
+    /// Opens the data folder, or makes it, and starts opening what is pending.
     pub(super) fn open(config: &Config) -> Result<Self, Failed> {
         let data = &config.server.data;
         prepare(data)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let meter = Arc::new(Meter::new().map_err(|error| Failed::said(error.to_string()))?);
+        let meter = Arc::new(Meter::new(data).map_err(|error| Failed::said(error.to_string()))?);
+        let watch = Arc::new(Watch { meter, fatal: Notify::new() });
         // The store first: it knows whether another server has the folder.
-        let store = Store::open(data, store_limits(config), clock, Arc::clone(&meter) as Arc<dyn Observer>)?;
+        let store = Store::open(data, store_limits(config), clock, Arc::clone(&watch) as Arc<dyn Observer>)?;
         let keystore = Arc::new(open_keystore(config)?);
         let house = House { keystore: Arc::clone(&keystore), limits: reader_limits(config), probe: |_| () };
         let owner = Owner::start(house, store.ledger.clone(), threads(config))
             .map_err(|failure| Failed::said(failure.to_string()))?;
-        Ok(Self { store, keystore, owner, meter, relay: relay_limits(config), listen: listen_limits(config) })
+        Ok(Self { store, keystore, owner, watch, relay: relay_limits(config), listen: listen_limits(config) })
     }
 
     /// On the first start, the token with which the operator makes all others.
@@ -63,8 +66,8 @@ impl Gateway {
     /// The HTTP service.
     fn app(&self) -> Router {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let (answered, rendered) = (Arc::clone(&self.meter), Arc::clone(&self.meter));
-        let counters = self.store.reader.clone();
+        let (answered, rendered) = (Arc::clone(&self.watch.meter), Arc::clone(&self.watch.meter));
+        let reader = self.store.reader.clone();
         let edge = Edge::new(
             self.store.intake.clone(),
             self.relay,
@@ -77,7 +80,7 @@ impl Gateway {
             keystore: Arc::clone(&self.keystore),
             reopen: self.owner.reopen(),
             clock,
-            metrics: Arc::new(move || rendered.render(counters.counters().ok().as_ref())),
+            metrics: Arc::new(move || render(&rendered, &reader)),
             opening: self.owner.health(),
         };
         app(edge, desk)
@@ -93,10 +96,46 @@ impl Gateway {
         listen::serve(listener, self.app(), self.listen, stop, force).await
     }
 
+    /// Resolves when nothing can be stored any more: this process must end.
+    pub(super) async fn fatal(&self) {
+        self.watch.fatal.notified().await;
+    }
+
     /// Commits what is under way and ends. What is pending stays on disk and is opened on the next start.
     pub(super) fn close(self) {
         self.owner.stop();
         self.store.close();
+    }
+}
+
+/// The metrics with the store's own counters of now, where it answers.
+fn render(meter: &Meter, reader: &Reader) -> String {
+    let asked = reader.counters().and_then(|counters| Ok((counters, reader.silent()?)));
+    match &asked {
+        Ok((counters, silent)) => {
+            meter.render(Some(&meter::State { counters, silent: *silent, now_ms: SystemClock.now().millis() }))
+        }
+        Err(failure) => {
+            tracing::warn!(%failure, "metrics without the store's counters: {failure}");
+            meter.render(None)
+        }
+    }
+}
+
+/// What the store's writer tells: the meter, and whoever waits for the end.
+struct Watch {
+    meter: Arc<Meter>,
+    fatal: Notify,
+}
+
+impl Observer for Watch {
+    fn committed(&self, commit: &Commit) {
+        self.meter.committed(commit);
+    }
+
+    fn fatal(&self, failure: &Failure) {
+        tracing::error!(%failure, "{failure}");
+        self.fatal.notify_one();
     }
 }
 
@@ -132,7 +171,7 @@ fn reader_limits(config: &Config) -> envelope::Limits {
 
 fn relay_limits(config: &Config) -> relay::Limits {
     let profiles = relay::profiles::Limits { max_body: config.server.max_body, ..relay::profiles::Limits::default() };
-    relay::Limits { max_body: config.server.max_body, body_timeout: config.server.body_timeout, profiles }
+    relay::Limits { body_timeout: config.server.body_timeout, profiles }
 }
 
 fn listen_limits(config: &Config) -> listen::Limits {

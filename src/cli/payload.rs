@@ -7,21 +7,21 @@ use crate::payload::{self, Context, Payload, PayloadError, Reading};
 
 /// What `payload decode` was asked.
 #[derive(Clone, Debug)]
-pub struct Decode<'a> {
+pub(super) struct Decode<'a> {
     /// CoAP Content-Format number or media type.
-    pub content_format: &'a str,
+    pub(super) content_format: &'a str,
     /// Path of formats that name nothing.
-    pub base_path: Option<&'a str>,
+    pub(super) base_path: Option<&'a str>,
     /// The sealed time that relative times are measured from.
-    pub base_time: Option<Timestamp>,
+    pub(super) base_time: Option<Timestamp>,
     /// Stands in for the arrival.
-    pub now: Timestamp,
+    pub(super) now: Timestamp,
     /// JSON rather than lines.
-    pub json: bool,
+    pub(super) json: bool,
 }
 
 /// The readings of `content` as text for stdout, and the exit code.
-pub fn decode(asked: &Decode<'_>, content: &[u8]) -> (String, u8) {
+pub(super) fn decode(asked: &Decode<'_>, content: &[u8]) -> (String, u8) {
     let content_type = match asked.content_format.parse() {
         Ok(number) => ContentType::Format(number),
         Err(_) => ContentType::Media(asked.content_format.to_owned()),

@@ -100,9 +100,6 @@ struct TestArguments {
     /// Media type of the body
     #[arg(long, value_name = "T")]
     content_type: Option<String>,
-    /// Topic that the body came on
-    #[arg(long, value_name = "T")]
-    topic: Option<String>,
     /// Header of the delivery; may be repeated
     #[arg(long, value_name = "K: V", value_parser = header)]
     header: Vec<(String, String)>,
@@ -182,7 +179,6 @@ fn test(asked: &TestArguments) -> Result<ExitCode, Failed> {
         url: asked.url.clone(),
         endpoint: asked.endpoint.clone(),
         content_type: asked.content_type.clone(),
-        topic: asked.topic.clone(),
         headers: asked.header.clone(),
         json: asked.json,
     };

@@ -12,25 +12,23 @@ use crate::relay::profiles::{self, Body, Cleartext, Found, Kind, Limits, Place, 
 
 /// What `relays test` was asked: a captured delivery, as far as it is known.
 #[derive(Clone, Debug)]
-pub struct Test {
+pub(super) struct Test {
     /// A profile's name, or `auto`.
-    pub profile: String,
+    pub(super) profile: String,
     /// The profile's options.
-    pub set: BTreeMap<String, String>,
+    pub(super) set: BTreeMap<String, String>,
     /// When the delivery arrived.
-    pub at: Timestamp,
+    pub(super) at: Timestamp,
     /// The URL that it was sent to, or its part from the path on; its query is used.
-    pub url: Option<String>,
+    pub(super) url: Option<String>,
     /// The endpoint as whoever pulled the body knows it; counts where the delivery itself names none.
-    pub endpoint: Option<String>,
+    pub(super) endpoint: Option<String>,
     /// The body's media type; else that of the headers.
-    pub content_type: Option<String>,
-    /// The topic of a message broker. None of the profiles so far reads one.
-    pub topic: Option<String>,
+    pub(super) content_type: Option<String>,
     /// The delivery's headers.
-    pub headers: Vec<(String, String)>,
+    pub(super) headers: Vec<(String, String)>,
     /// JSON rather than lines.
-    pub json: bool,
+    pub(super) json: bool,
 }
 
 /// What a profile made of the body.
@@ -41,7 +39,7 @@ struct Outcome {
 }
 
 /// What the profile finds, as text for stdout, and the exit code. An error is the operator's: usage.
-pub fn run(test: &Test, body: &[u8]) -> Result<(String, u8), String> {
+pub(super) fn run(test: &Test, body: &[u8]) -> Result<(String, u8), String> {
     let query = query(test.url.as_deref())?;
     let outcome = match inflated(test, body)? {
         None => Outcome { profile: None, found: Found::default(), error: Some(Unfound::TooLarge) },

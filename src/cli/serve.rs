@@ -45,13 +45,26 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failed> {
     let gateway = Gateway::open(&loaded.config)?;
     let served = runtime.block_on(serve(&gateway, loaded.config.server.listen));
     gateway.close();
-    served.map(|drain| {
-        tracing::info!(?drain, "stopped");
-        ExitCode::SUCCESS
-    })
+    Ok(exit(&served?))
 }
 
-async fn serve(gateway: &Gateway, address: SocketAddr) -> Result<Drain, Failed> {
+/// Why serving ended.
+enum End {
+    /// Nothing could be stored any more; a supervisor starts us again.
+    Fatal,
+    Stopped(Drain),
+}
+
+fn exit(end: &End) -> ExitCode {
+    match end {
+        End::Fatal => return ExitCode::from(75), // EX_TEMPFAIL
+        End::Stopped(Drain::Cut(connections)) => tracing::warn!(connections, "stopped; cut {connections} connections"),
+        End::Stopped(Drain::Finished) => tracing::info!("stopped"),
+    }
+    ExitCode::SUCCESS
+}
+
+async fn serve(gateway: &Gateway, address: SocketAddr) -> Result<End, Failed> {
     let signals = || -> Result<_, std::io::Error> {
         Ok((signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?))
     };
@@ -69,7 +82,10 @@ async fn serve(gateway: &Gateway, address: SocketAddr) -> Result<Drain, Failed> 
         either(&mut second).await;
         either(&mut second).await;
     };
-    Ok(gateway.serve(listener, either(&mut first), force).await)
+    Ok(tokio::select! {
+        drain = gateway.serve(listener, either(&mut first), force) => End::Stopped(drain),
+        () = gateway.fatal() => End::Fatal,
+    })
 }
 
 /// The next SIGTERM or SIGINT.

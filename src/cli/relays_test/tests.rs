@@ -17,7 +17,6 @@ fn test(profile: &str) -> Test {
         url: None,
         endpoint: None,
         content_type: None,
-        topic: None,
         headers: Vec::new(),
         json: true,
     }
@@ -54,7 +53,6 @@ fn of_case(case: &Json, profile: &str) -> Test {
         url: text(&request["url"]),
         endpoint: text(&request["endpoint"]),
         content_type: text(&case["content_type"]),
-        topic: text(&request["topic"]),
         headers: pairs(&request["headers"]),
         ..test(profile)
     }
