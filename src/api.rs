@@ -221,15 +221,9 @@ fn json(value: &impl Serialize) -> Response {
     axum::Json(value).into_response()
 }
 
-/// A list as the contract has it.
-fn list<T: Serialize>(page: &Page<T>) -> Response {
-    json(&List { items: &page.items, next: page.next.as_ref().map(ToString::to_string) })
-}
-
-#[derive(Serialize)]
-struct List<'a, T> {
-    items: &'a [T],
-    next: Option<String>,
+/// All that there is of something that operators have few of, as a list.
+fn whole<T: Serialize>(items: Vec<T>) -> Response {
+    json(&Page { items, next: None })
 }
 
 /// A JSON body whose members are all known (`deny_unknown_fields` on `T`), of the right type and in time.

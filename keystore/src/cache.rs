@@ -117,6 +117,12 @@ impl Cache {
         self.known.clear();
         self.unknown.clear();
     }
+
+    /// How many names are kept as unknown.
+    #[cfg(test)]
+    pub(crate) fn unknown_names(&self) -> usize {
+        self.unknown.len()
+    }
 }
 
 fn bounded<V: Clone>(names: usize) -> Map<V> {

@@ -36,9 +36,10 @@ const SETTINGS: &[(&str, &str, Value)] = &[
 /// Connections to one database: one that writes, one that watches, as many that read as there are readers at once.
 pub(crate) struct Records {
     path: Option<PathBuf>,
-    writer: Mutex<Connection>,
-    watcher: Option<Mutex<Connection>>,
     readers: Mutex<Vec<Connection>>,
+    watcher: Option<Mutex<Connection>>,
+    /// Dropped last: only a connection that writes folds the log in and removes it when it is the last to close.
+    writer: Mutex<Connection>,
 }
 
 impl Records {

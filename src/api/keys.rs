@@ -7,14 +7,14 @@ use axum::response::{IntoResponse, Response};
 
 use crate::api::gate::Caller;
 use crate::api::members::Members;
-use crate::api::{Desk, accepts, json, refused};
+use crate::api::{Desk, accepts, json, refused, whole};
 use crate::problem::Problem;
 
 /// `GET /v1/keys`: every version of every key of the tenant.
 pub(in crate::api) async fn list(State(desk): State<Desk>, caller: Caller, members: Members) -> Result<Response, Problem> {
     members.none()?;
     let asked = desk.ask_keystore(move |keystore| keystore.keys(&caller.tenant).map_err(|error| refused(&error)));
-    Ok(json(&serde_json::json!({ "items": asked.await?, "next": null })))
+    Ok(whole(asked.await?))
 }
 
 /// The forms in which public keys are given, by media type; the first is given to whoever names none of them.

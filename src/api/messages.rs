@@ -22,7 +22,7 @@ pub(in crate::api) async fn list(State(desk): State<Desk>, caller: Caller, membe
         Ok((filter, members.page()?, members.flag("content")?))
     })?;
     let page = desk.ask(move |reader| reader.messages(&caller.tenant, &filter, &page, with_content)).await?;
-    Ok(crate::api::list(&page))
+    Ok(json(&page))
 }
 
 /// `GET /v1/messages/{id}`

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::api::gate::Caller;
 use crate::api::members::Members;
-use crate::api::{Desk, accepts};
+use crate::api::{Desk, accepts, json};
 use crate::problem::{Code, Problem};
 use crate::store::reader::{Aggregate, Page, ReadingFilter};
 
@@ -36,7 +36,7 @@ pub(in crate::api) async fn list(
     Ok(match form {
         "text/csv" => with_cursor("text/csv; charset=utf-8", &page, csv::write(&rows(&page))),
         "application/x-ndjson" => with_cursor(form, &page, lines(&page)),
-        _ => crate::api::list(&page),
+        _ => json(&page),
     })
 }
 

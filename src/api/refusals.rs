@@ -14,7 +14,7 @@ use crate::store::reader::RefusalFilter;
 pub(in crate::api) async fn list(State(desk): State<Desk>, caller: Caller, members: Members) -> Result<Response, Problem> {
     let (filter, page, sealed) = members.read(|members| Ok((filter(members)?, members.page()?, members.flag("sealed")?)))?;
     let page = desk.ask(move |reader| reader.refusals(&caller.tenant, &filter, &page, sealed)).await?;
-    Ok(crate::api::list(&page))
+    Ok(json(&page))
 }
 
 /// The filters that refused and held items have in common.

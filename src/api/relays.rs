@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::api::gate::Caller;
 use crate::api::members::Members;
-use crate::api::{Body, Desk, broken, found, json};
+use crate::api::{Body, Desk, broken, found, json, whole};
 use crate::item::Timestamp;
 use crate::problem::{Code, Problem};
 use crate::relay::accounts::{Request, Unmade, make};
@@ -40,7 +40,7 @@ pub(in crate::api) async fn list(State(desk): State<Desk>, caller: Caller, membe
     members.none()?;
     let accounts = desk.ask_intake(move |intake| intake.accounts(&caller.tenant)).await?;
     let items: Vec<_> = accounts.into_iter().map(|account| Relay::of(account, None)).collect();
-    Ok(json(&serde_json::json!({ "items": items, "next": null })))
+    Ok(whole(items))
 }
 
 /// `GET /v1/relays/{name}`

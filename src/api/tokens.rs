@@ -8,14 +8,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::api::gate::Caller;
 use crate::api::members::Members;
-use crate::api::{Body, Desk, found, json, refused};
+use crate::api::{Body, Desk, found, json, refused, whole};
 use crate::problem::{Code, Problem};
 
 /// `GET /v1/tokens`: all of the tenant's, revoked ones included; operators have few.
 pub(in crate::api) async fn list(State(desk): State<Desk>, caller: Caller, members: Members) -> Result<Response, Problem> {
     members.none()?;
     let items = own(&desk, &caller).await?;
-    Ok(json(&serde_json::json!({ "items": items, "next": null })))
+    Ok(whole(items))
 }
 
 async fn own(desk: &Desk, caller: &Caller) -> Result<Vec<TokenInfo>, Problem> {

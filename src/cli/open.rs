@@ -152,7 +152,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failed> {
 /// The keys of this call, in memory, and the rooms' limits.
 fn house(arguments: &Arguments) -> Result<House, Failed> {
     let audience = arguments.audience.iter().cloned().collect();
-    let keystore = Keystore::ephemeral(Defaults { audience })?;
+    let keystore = Keystore::ephemeral(Defaults { audience }).map_err(|error| Failed::said(error.to_string()))?;
     for file in arguments.jwks.iter().chain(&arguments.key) {
         let imported = keystore.import(&read_bytes(file)?, &ImportOptions::default());
         imported.map_err(|error| Failed::said(format!("{}: {error}", file.display())))?;

@@ -16,6 +16,8 @@ pub(in crate::store) const INSERT: &str =
 const PATH_IS_NAME: i64 = 1;
 const PATH_PROVEN: i64 = 2;
 const FUTURE: i64 = 4;
+/// SQLite has no "not a number": a NULL sum with this bit is one.
+const SUM_IS_NAN: i64 = 8;
 
 /// Kinds of value in the column `kind`.
 pub(in crate::store) mod kind {
@@ -35,6 +37,8 @@ pub(in crate::store) mod kind {
     pub(in crate::store) const TEXT: i64 = 6;
     /// Milliseconds.
     pub(in crate::store) const TIME: i64 = 7;
+    /// TEXT, an integer in decimal that an INTEGER cannot hold.
+    pub(in crate::store) const BIG: i64 = 8;
 }
 
 /// Adds the reading at `place` of a message.
@@ -48,7 +52,8 @@ pub(in crate::store) fn write(
     let (kind, value) = encode(reading.value.as_ref());
     let bits = i64::from(path_is_name) * PATH_IS_NAME
         | i64::from(reading.path_proven) * PATH_PROVEN
-        | i64::from(reading.future) * FUTURE;
+        | i64::from(reading.future) * FUTURE
+        | i64::from(reading.sum.is_some_and(f64::is_nan)) * SUM_IS_NAN;
     statement.execute(params![
         message,
         i64::try_from(place).unwrap_or(i64::MAX),
@@ -82,7 +87,7 @@ pub(in crate::store) fn read(row: &Row<'_>) -> rusqlite::Result<Reading> {
         time: Timestamp::from_millis(row.get("time")?),
         time_anchor: anchor(row.get("time_anchor")?)?,
         update_time: row.get("update_time")?,
-        sum: row.get("sum")?,
+        sum: if bits & SUM_IS_NAN == 0 { row.get("sum")? } else { Some(f64::NAN) },
         future: bits & FUTURE != 0,
     })
 }
@@ -92,7 +97,10 @@ fn encode(value: Option<&Value>) -> (i64, ToSqlOutput<'_>) {
         None => (kind::NONE, borrowed(ValueRef::Null)),
         Some(Value::Boolean(value)) => (kind::BOOLEAN, ToSqlOutput::from(*value)),
         Some(Value::Bytes(value)) => (kind::BYTES, borrowed(ValueRef::Blob(value))),
-        Some(Value::Integer(value)) => (kind::INTEGER, ToSqlOutput::from(*value)),
+        Some(Value::Integer(value)) => match i64::try_from(*value) {
+            Ok(value) => (kind::INTEGER, ToSqlOutput::from(value)),
+            Err(_) => (kind::BIG, ToSqlOutput::from(value.to_string())),
+        },
         Some(Value::Number(value)) => (kind::NUMBER, ToSqlOutput::from(*value)),
         Some(Value::Objlink(value)) => (kind::OBJLINK, borrowed(ValueRef::Text(value.as_bytes()))),
         Some(Value::Text(value)) => (kind::TEXT, borrowed(ValueRef::Text(value.as_bytes()))),
@@ -109,7 +117,8 @@ fn decode(kind: i64, value: ValueRef<'_>) -> rusqlite::Result<Option<Value>> {
         kind::NONE => return Ok(None),
         kind::BOOLEAN => Value::Boolean(value.as_i64()? != 0),
         kind::BYTES => Value::Bytes(value.as_blob()?.to_vec()),
-        kind::INTEGER => Value::Integer(value.as_i64()?),
+        kind::BIG => Value::Integer(value.as_str()?.parse().map_err(|error| text::wrong(Type::Text, error))?),
+        kind::INTEGER => Value::Integer(value.as_i64()?.into()),
         kind::NUMBER => Value::Number(value.as_f64_or_null()?.unwrap_or(f64::NAN)),
         kind::OBJLINK => Value::Objlink(value.as_str()?.to_owned()),
         kind::TEXT => Value::Text(value.as_str()?.to_owned()),

@@ -22,7 +22,7 @@ pub use counters::{Counters, RelayCounters};
 pub use devices::{Device, DeviceCounts, Gap, SequenceState};
 pub use messages::{Message, MessageClaims, MessageFilter};
 pub use page::{Cursor, NotACursor, Page, PageRequest};
-pub use readings::{Aggregate, Bucket, Measured, ReadingFilter};
+pub use readings::{Aggregate, Bucket, Measured, ReadingFilter, Series};
 pub use receipts::{ReceiptItem, ReceiptState};
 pub use refusals::{HeldItem, RefusalFilter, RefusedItem};
 
@@ -59,26 +59,9 @@ impl Reader {
         self.ask(|connection| messages::find(connection, tenant, id))
     }
 
-    /// Readings, in the order of their messages.
-    pub fn readings(
-        &self,
-        tenant: &str,
-        filter: &ReadingFilter,
-        page: &PageRequest,
-    ) -> Result<Page<Measured>, Failure> {
+    /// Readings, one by one in the order of their messages, or in buckets by time.
+    pub fn readings(&self, tenant: &str, filter: &ReadingFilter, page: &PageRequest) -> Result<Page<Series>, Failure> {
         self.ask(|connection| readings::list(connection, tenant, filter, page))
-    }
-
-    /// Numbers, `bucket_s` seconds of a device and name at a time, by time.
-    pub fn buckets(
-        &self,
-        tenant: &str,
-        filter: &ReadingFilter,
-        bucket_s: i64,
-        aggregate: Aggregate,
-        page: &PageRequest,
-    ) -> Result<Page<Bucket>, Failure> {
-        self.ask(|connection| readings::buckets(connection, tenant, filter, bucket_s, aggregate, page))
     }
 
     /// Devices that authenticated, in the order of their first message.
@@ -121,6 +104,11 @@ impl Reader {
         sealed: bool,
     ) -> Result<Page<HeldItem>, Failure> {
         self.ask(|connection| refusals::held(connection, tenant, filter, page, sealed))
+    }
+
+    /// One of them.
+    pub fn held_item(&self, tenant: &str, id: Uuid, sealed: bool) -> Result<Option<HeldItem>, Failure> {
+        self.ask(|connection| refusals::find_held(connection, tenant, id, sealed))
     }
 
     /// What has become of a delivery.

@@ -49,9 +49,12 @@ fn s_draws_from_the_symmetric_keys_counter_and_p_from_the_signing_keys() {
 
 #[test]
 fn g_draws_from_both_in_step() {
-    let mut device = device(Memory::starting_at([("01".to_owned(), 3), ("02".to_owned(), 8)]));
-    seal(&mut device, Shape::G, &mut Script::endless());
-    assert_eq!(next(&device), [Some(9), Some(9), Some(9)]);
+    for (symmetric, signing) in [(3, 8), (8, 3)] {
+        let mut device = device(Memory::starting_at([("01".to_owned(), symmetric), ("02".to_owned(), signing)]));
+        assert_eq!(device.next(Shape::G), Some(8));
+        seal(&mut device, Shape::G, &mut Script::endless());
+        assert_eq!(next(&device), [Some(9), Some(9), Some(9)]);
+    }
 }
 
 #[test]

@@ -3,6 +3,8 @@
 use std::format;
 use std::string::{String, ToString};
 
+use proptest::prelude::*;
+
 use super::KeySet;
 use crate::seal::Sealer;
 
@@ -88,4 +90,27 @@ fn no_fault_shows_a_key() {
     }
     let short = format!(r#"{{"kty":"oct","kid":"a","k":"{}","paperknife":{{"device":"d"}}}}"#, &CANARY[..8]);
     assert_eq!(sealer(&short, None).err().unwrap(), "key 1 of the set: a master must have 16 to 32 bytes");
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_the_reader_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        let _ = KeySet::from_json(&bytes);
+    }
+
+    #[test]
+    fn no_members_make_it_panic(
+        kty in "oct|EC|OKP|x",
+        crv in "P-256|Ed25519|x",
+        bytes in "[A-Za-z0-9_-]{0,60}",
+        kid_hex in "([0-9a-f]{2}){0,20}",
+        kdf in "null|\"paperknife-1\"|\"x\"",
+    ) {
+        let set = set(&format!(
+            r#"{{"kty":"{kty}","crv":"{crv}","k":"AAAA","d":"AAAA","x":"AAAA","paperknife":{{"device":"d","kid_hex":"{kid_hex}","kdf":{kdf}}}}},
+               {{"kty":"EC","crv":"P-256","kid":"{kid_hex}"}}"#
+        ));
+        let _ = set.sealer(None);
+        let _ = KeySet::from_json(format!(r#"{{"keys":[{{"kty":"{kty}","d":"{bytes}","k":"{bytes}"}}]}}"#).as_bytes());
+    }
 }

@@ -3,7 +3,7 @@
 use axum::body::Body;
 use http_body_util::BodyExt;
 use hyper::{Method, Request, StatusCode};
-use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
@@ -26,16 +26,16 @@ pub(super) struct Outcome {
 }
 
 /// A client of both sides: the relay's and the operator's.
-pub(super) struct Gateway {
-    client: Client<HttpConnector, Body>,
+pub(super) struct Client {
+    client: legacy::Client<HttpConnector, Body>,
     url: String,
     relay_token: String,
     api_token: String,
 }
 
-impl Gateway {
+impl Client {
     pub(super) fn new(url: String, relay_token: String, api_token: String) -> Self {
-        let client = Client::builder(TokioExecutor::new()).build_http();
+        let client = legacy::Client::builder(TokioExecutor::new()).build_http();
         Self { client, url, relay_token, api_token }
     }
 
@@ -71,6 +71,11 @@ impl Gateway {
                 None => return Ok(messages),
             }
         }
+    }
+
+    /// The gateway's public keys, as a device's maker fetches them.
+    pub(super) async fn public_keys(&self) -> Result<Vec<u8>, Failed> {
+        self.bytes(self.authorized("/v1/keys/public"), StatusCode::OK).await
     }
 
     /// The counters, as a monitor reads them.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use super::fleet::{LATE_AFTER_S, OTHER_PATH, PATH, Sent};
-use super::gateway::{Claims, Gateway, Outcome};
+use super::gateway::{Claims, Client, Outcome};
 use crate::cli::Failed;
 
 /// How the relay cheats.
@@ -57,42 +57,48 @@ pub(super) struct Relay {
     delayed: VecDeque<(Instant, Sent)>,
     handled: usize,
     next: usize,
+    cheats: bool,
 }
 
 impl Relay {
     pub(super) const fn new() -> Self {
-        Self { pending: BTreeMap::new(), delayed: VecDeque::new(), handled: 0, next: 0 }
+        Self { pending: BTreeMap::new(), delayed: VecDeque::new(), handled: 0, next: 0, cheats: true }
     }
 
     /// Passes a reading on, or cheats with it: with every fourth, each kind of attack in turn.
-    pub(super) async fn handle(&mut self, gateway: &Gateway, sent: Sent) -> Result<Vec<Event>, Failed> {
-        let mut events = self.release(gateway, false).await?;
+    pub(super) async fn handle(&mut self, client: &Client, sent: Sent) -> Result<Vec<Event>, Failed> {
+        let mut events = self.release(client, false).await?;
         self.handled += 1;
         let withheld = self.delayed.iter().any(|(_, delayed)| delayed.nth == sent.nth);
         if let Some(pending) = self.pending.remove(&sent.nth) {
-            events.extend(resolve(gateway, pending, sent).await?);
-        } else if self.handled.is_multiple_of(4) && !withheld {
+            events.extend(resolve(client, pending, sent).await?);
+        } else if self.cheats && self.handled.is_multiple_of(4) && !withheld {
             let attack = Attack::ALL[self.next % Attack::ALL.len()];
             self.next += 1;
-            events.extend(self.cheat(gateway, attack, sent).await?);
+            events.extend(self.cheat(client, attack, sent).await?);
         } else {
-            events.push(honest(gateway, sent).await?);
+            events.push(honest(client, sent).await?);
         }
         Ok(events)
     }
 
-    /// Whether a reading is withheld at the moment.
+    /// From now on it only brings to an end what it began.
+    pub(super) const fn reform(&mut self) {
+        self.cheats = false;
+    }
+
+    /// Whether an attack waits for its device's next reading to come to light.
     pub(super) fn withholds(&self) -> bool {
-        !self.pending.is_empty() || !self.delayed.is_empty()
+        !self.pending.is_empty()
     }
 
     /// Delivers what was delayed long enough; all of it at the end.
-    pub(super) async fn release(&mut self, gateway: &Gateway, all: bool) -> Result<Vec<Event>, Failed> {
+    pub(super) async fn release(&mut self, client: &Client, all: bool) -> Result<Vec<Event>, Failed> {
         let mut events = Vec::new();
         while self.delayed.front().is_some_and(|(due, _)| all || *due <= Instant::now()) {
             let Some((due, sent)) = self.delayed.pop_front() else { break };
             tokio::time::sleep_until(due.into()).await;
-            let outcome = deliver(gateway, &sent, &sent.device, PATH).await?;
+            let outcome = deliver(client, &sent, &sent.device, PATH).await?;
             let caught = flagged(&outcome, "late").then(|| "opened, flagged `late`".to_owned());
             events.push(Event::Cheated(Attack::Delay, sent.clone(), caught));
             events.push(Event::Honest(sent, outcome));
@@ -100,7 +106,7 @@ impl Relay {
         Ok(events)
     }
 
-    async fn cheat(&mut self, gateway: &Gateway, attack: Attack, sent: Sent) -> Result<Vec<Event>, Failed> {
+    async fn cheat(&mut self, client: &Client, attack: Attack, sent: Sent) -> Result<Vec<Event>, Failed> {
         let caught = match attack {
             Attack::Delay => {
                 let due = Instant::now() + Duration::from_secs(LATE_AFTER_S as u64 + 2);
@@ -116,23 +122,23 @@ impl Relay {
                 return Ok(Vec::new());
             }
             Attack::Replay => {
-                let honest = honest(gateway, sent.clone()).await?;
-                let again = deliver(gateway, &sent, &sent.device, PATH).await?;
+                let honest = honest(client, sent.clone()).await?;
+                let again = deliver(client, &sent, &sent.device, PATH).await?;
                 let caught = (again.verdict == "duplicate").then(|| "duplicate, one effect".to_owned());
                 return Ok(vec![honest, Event::Cheated(attack, sent, caught)]);
             }
-            Attack::SwapEndpoint => refused(&deliver(gateway, &sent, "urn:dev:demo:another", PATH).await?),
-            Attack::SwapPath => refused(&deliver(gateway, &sent, &sent.device, OTHER_PATH).await?),
-            Attack::Tamper => refused(&deliver(gateway, &tampered(&sent), &sent.device, PATH).await?),
+            Attack::SwapEndpoint => refused(&deliver(client, &sent, "urn:dev:demo:another", PATH).await?),
+            Attack::SwapPath => refused(&deliver(client, &sent, &sent.device, OTHER_PATH).await?),
+            Attack::Tamper => refused(&deliver(client, &tampered(&sent), &sent.device, PATH).await?),
         };
-        let honest = honest(gateway, sent.clone()).await?;
+        let honest = honest(client, sent.clone()).await?;
         Ok(vec![Event::Cheated(attack, sent, caught), honest])
     }
 }
 
 /// The device's next reading brings to light what was done to the one before.
-async fn resolve(gateway: &Gateway, pending: Pending, next: Sent) -> Result<Vec<Event>, Failed> {
-    let outcome = deliver(gateway, &next, &next.device, PATH).await?;
+async fn resolve(client: &Client, pending: Pending, next: Sent) -> Result<Vec<Event>, Failed> {
+    let outcome = deliver(client, &next, &next.device, PATH).await?;
     let gap = &outcome.message["gap_before"];
     let names = |number: u64| gap["from"].as_u64() <= Some(number) && gap["to"].as_u64() >= Some(number);
     match pending {
@@ -143,7 +149,7 @@ async fn resolve(gateway: &Gateway, pending: Pending, next: Sent) -> Result<Vec<
         Pending::HeldBack(sent) => {
             let named = names(sent.number);
             let before = Event::Honest(next, outcome);
-            let outcome = deliver(gateway, &sent, &sent.device, PATH).await?;
+            let outcome = deliver(client, &sent, &sent.device, PATH).await?;
             let seen = named && flagged(&outcome, "out_of_order");
             let caught = seen.then(|| format!("opened, flagged `out_of_order`, fills {}", outcome.message["fills"]));
             Ok(vec![before, Event::Cheated(Attack::Reorder, sent.clone(), caught), Event::Honest(sent, outcome)])
@@ -151,13 +157,13 @@ async fn resolve(gateway: &Gateway, pending: Pending, next: Sent) -> Result<Vec<
     }
 }
 
-async fn honest(gateway: &Gateway, sent: Sent) -> Result<Event, Failed> {
-    let outcome = deliver(gateway, &sent, &sent.device, PATH).await?;
+async fn honest(client: &Client, sent: Sent) -> Result<Event, Failed> {
+    let outcome = deliver(client, &sent, &sent.device, PATH).await?;
     Ok(Event::Honest(sent, outcome))
 }
 
-async fn deliver(gateway: &Gateway, sent: &Sent, endpoint: &str, path: &str) -> Result<Outcome, Failed> {
-    gateway.deliver(&sent.sealed, &Claims { endpoint, path }).await
+async fn deliver(client: &Client, sent: &Sent, endpoint: &str, path: &str) -> Result<Outcome, Failed> {
+    client.deliver(&sent.sealed, &Claims { endpoint, path }).await
 }
 
 fn tampered(sent: &Sent) -> Sent {

@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
 use crate::item::{ContentType, Timestamp};
-use crate::payload::{Anchor, Reading, Value};
+use crate::payload::Reading;
 use crate::store::failure::Failure;
 use crate::store::flags;
 use crate::store::measure::{self, kind};
@@ -31,6 +31,20 @@ pub struct ReadingFilter {
     pub from: Option<Timestamp>,
     /// Measured before then.
     pub to: Option<Timestamp>,
+    /// Not one by one, but this many seconds of a device and name at a time; goes with `aggregate`.
+    pub bucket_s: Option<i64>,
+    /// What the numbers of a bucket come to.
+    pub aggregate: Option<Aggregate>,
+}
+
+/// What a question about readings is answered with: all of a page are of one kind.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Series {
+    /// Numbers summed up.
+    Bucket(Bucket),
+    /// One reading.
+    Measured(Measured),
 }
 
 /// A reading and the message that holds it (payload.md §7).
@@ -54,30 +68,12 @@ pub struct Measured {
 
 impl Serialize for Measured {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        struct Shown<'a>(&'a Option<Value>);
-        impl Serialize for Shown<'_> {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                json::value(self.0, serializer)
-            }
-        }
-        let reading = &self.reading;
-        let mut map = serializer.serialize_map(Some(20))?;
+        let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("message", &self.message)?;
         map.serialize_entry("device", &self.device)?;
-        map.serialize_entry("name", &reading.name)?;
-        map.serialize_entry("path", &reading.path)?;
-        map.serialize_entry("path_proven", &reading.path_proven)?;
-        map.serialize_entry("object", &None::<&str>)?;
-        map.serialize_entry("resource", &None::<&str>)?;
-        map.serialize_entry("type", &json::type_of(reading.value.as_ref()))?;
-        map.serialize_entry("value", &Shown(&reading.value))?;
-        map.serialize_entry("unit", &reading.unit)?;
-        map.serialize_entry("unit_source", &reading.unit_source)?;
-        map.serialize_entry("time", &reading.time)?;
-        map.serialize_entry("time_anchor", &reading.time_anchor)?;
-        map.serialize_entry("time_proven", &(reading.time_anchor != Anchor::Received))?;
-        map.serialize_entry("update_time", &reading.update_time)?;
-        map.serialize_entry("sum", &reading.sum)?;
+        for (member, value) in self.reading.to_json() {
+            map.serialize_entry(&member, &value)?;
+        }
         map.serialize_entry("sequence", &self.sequence)?;
         map.serialize_entry("index", &self.index)?;
         map.serialize_entry("content_format", &self.content_format)?;
@@ -147,14 +143,10 @@ pub struct Bucket {
     /// When the bucket begins.
     pub time: Timestamp,
     /// What the numbers come to.
-    #[serde(serialize_with = "number")]
+    #[serde(serialize_with = "json::number")]
     pub value: f64,
     /// How many there are.
     pub count: u64,
-}
-
-fn number<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
-    json::number(*value, serializer)
 }
 
 pub(super) fn list(
@@ -162,7 +154,19 @@ pub(super) fn list(
     tenant: &str,
     filter: &ReadingFilter,
     page: &PageRequest,
-) -> Result<Page<Measured>, Failure> {
+) -> Result<Page<Series>, Failure> {
+    match (filter.bucket_s, filter.aggregate) {
+        (Some(bucket_s), Some(aggregate)) => buckets(connection, tenant, filter, bucket_s, aggregate, page),
+        _ => one_by_one(connection, tenant, filter, page),
+    }
+}
+
+fn one_by_one(
+    connection: &Connection,
+    tenant: &str,
+    filter: &ReadingFilter,
+    page: &PageRequest,
+) -> Result<Page<Series>, Failure> {
     let device = filter.device.as_deref();
     let Some(sources) = messages::sources(connection, tenant, device, page)? else { return Ok(Page::empty()) };
     let mut rows = Vec::new();
@@ -182,7 +186,7 @@ pub(super) fn list(
         let left = page.rows() - i64::try_from(rows.len()).unwrap_or(i64::MAX);
         let found = statement
             .query_map(params![source.key, row, place, tenant, filter.name, from, to, left], |row| {
-                Ok((Cursor { row: row.get("message")?, place: row.get("place")? }, measured(row)?))
+                Ok((Cursor { row: row.get("message")?, place: row.get("place")? }, Series::Measured(measured(row)?)))
             })?;
         for row in found {
             rows.push(row?);
@@ -201,14 +205,14 @@ pub(super) fn of_message(connection: &Connection, message: i64) -> Result<Vec<Me
     Ok(readings)
 }
 
-pub(super) fn buckets(
+fn buckets(
     connection: &Connection,
     tenant: &str,
     filter: &ReadingFilter,
     bucket_s: i64,
     aggregate: Aggregate,
     page: &PageRequest,
-) -> Result<Page<Bucket>, Failure> {
+) -> Result<Page<Series>, Failure> {
     // Both sources at once: a bucket may have readings of either.
     let mut statement = connection.prepare_cached(&format!(
         "SELECT e.name, r.name, max(r.unit), r.time - (r.time % ?1 + ?1) % ?1 AS bucket, count(*), {aggregate}
@@ -232,7 +236,7 @@ pub(super) fn buckets(
     let skip = page.after.map_or(0, |cursor| cursor.row);
     let found = statement
         .query_map(params![bucket, filter.device, tenant, filter.name, from, to, page.rows(), skip], read_bucket)?;
-    let rows = (skip + 1..).zip(found).map(|(row, bucket)| Ok((Cursor { row, place: 0 }, bucket?)));
+    let rows = (skip + 1..).zip(found).map(|(row, bucket)| Ok((Cursor { row, place: 0 }, Series::Bucket(bucket?))));
     Ok(Page::cut(rows.collect::<Result<_, Failure>>()?, page))
 }
 

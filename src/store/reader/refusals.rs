@@ -137,13 +137,33 @@ pub(super) fn find(
     id: Uuid,
     sealed: bool,
 ) -> Result<Option<RefusedItem>, Failure> {
+    one(connection, "refusal", tenant, id, sealed, read_refused)
+}
+
+pub(super) fn find_held(
+    connection: &Connection,
+    tenant: &str,
+    id: Uuid,
+    sealed: bool,
+) -> Result<Option<HeldItem>, Failure> {
+    one(connection, "held", tenant, id, sealed, read_held)
+}
+
+fn one<T>(
+    connection: &Connection,
+    table: &str,
+    tenant: &str,
+    id: Uuid,
+    sealed: bool,
+    read: fn(&Row<'_>) -> rusqlite::Result<T>,
+) -> Result<Option<T>, Failure> {
     let Some(id) = Id::parse(id) else { return Ok(None) };
     let mut statement = connection.prepare_cached(&format!(
-        "SELECT h.*, {CLAIMS}, {sealed} AS sealed FROM refusal h LEFT JOIN item i ON i.id = h.item
+        "SELECT h.*, {CLAIMS}, {sealed} AS sealed FROM {table} h LEFT JOIN item i ON i.id = h.item
          WHERE h.id = ?1 AND h.tail = ?2 AND h.tenant = ?3",
         sealed = sealed_column(sealed),
     ))?;
-    Ok(statement.query_row(params![id.ordinal, id.tail, tenant], read_refused).optional()?)
+    Ok(statement.query_row(params![id.ordinal, id.tail, tenant], read).optional()?)
 }
 
 fn list<T>(

@@ -3,9 +3,10 @@
 use std::fs::{self, File, TryLockError};
 use std::string::ToString;
 
+use proptest::prelude::*;
 use tempfile::TempDir;
 
-use super::FileStorage;
+use super::{FileStorage, parse};
 use crate::error::SealError;
 use crate::key::Kid;
 use crate::sequence::{Sequence, Storage};
@@ -63,4 +64,15 @@ fn a_folder_that_is_not_there_is_named() {
     let folder = TempDir::new().unwrap();
     let fault = FileStorage::open(&folder.path().join("none/state")).unwrap_err();
     assert!(fault.to_string().contains("none/state"));
+}
+
+proptest! {
+    #[test]
+    fn only_whole_lines_are_read(text in "(#.{0,9}\n|[0-9a-f.]{1,8} [0-9]{1,6}\n){0,5}", cut in any::<proptest::sample::Index>()) {
+        prop_assert!(parse(&text).is_some());
+        let cut = cut.index(text.len() + 1);
+        if text.is_char_boundary(cut) && cut > 0 && !text[..cut].ends_with('\n') {
+            prop_assert!(parse(&text[..cut]).is_none());
+        }
+    }
 }
