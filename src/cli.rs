@@ -103,7 +103,7 @@ fn usage_exit(usage: &clap::Error) -> ExitCode {
 fn dispatch(command: Command) -> Result<ExitCode, Failed> {
     match command {
         Command::Config(arguments) => settings::run(&arguments),
-        Command::Demo(arguments) => demo::run(arguments),
+        Command::Demo(arguments) => demo::run(&arguments),
         Command::Devices(arguments) => devices::run(&arguments),
         Command::Healthcheck(arguments) => healthcheck::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),

@@ -2,6 +2,7 @@
 //!
 //! The only place where both streets come together: `Edge` gets the intake, `Desk` the read side and the keystore.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -21,7 +22,7 @@ use crate::config::Config;
 use crate::listen::{self, Drain};
 use crate::meter::{self, Meter};
 use crate::opening::{House, Owner};
-use crate::relay::{self, Edge};
+use crate::relay::{self, Edge, accounts};
 use crate::store::failure::Failure;
 use crate::store::reader::Reader;
 use crate::store::{self, Commit, Observer, Store};
@@ -61,6 +62,25 @@ impl Gateway {
             true => Ok(Some(self.keystore.token_add("admin", SCOPES, TENANT)?)),
             false => Ok(None),
         }
+    }
+
+    /// The keys.
+    pub(super) fn keystore(&self) -> &Keystore {
+        &self.keystore
+    }
+
+    /// Makes a relay's account; its token.
+    pub(super) fn add_relay(
+        &self,
+        name: &str,
+        profile: &str,
+        options: BTreeMap<String, String>,
+    ) -> Result<String, Failed> {
+        let (name, tenant, profile) = (name.to_owned(), TENANT.to_owned(), profile.to_owned());
+        let request = accounts::Request { name, tenant, profile, options };
+        let (account, token) = accounts::make(&SystemClock, request).map_err(|unmade| Failed::said(unmade.to_string()))?;
+        self.store.intake.add_account(&account)?;
+        Ok(token.reveal().to_owned())
     }
 
     /// The HTTP service.

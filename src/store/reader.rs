@@ -121,6 +121,14 @@ impl Reader {
         self.ask(counters::read)
     }
 
+    /// Devices of all tenants that were not heard for longer than their policy allows.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn silent(&self) -> Result<u64, Failure> {
+        self.ask(|connection| devices::silent(connection, self.clock.now()))
+    }
+
     fn ask<T>(&self, question: impl FnOnce(&Connection) -> Result<T, Failure>) -> Result<T, Failure> {
         self.pool.read(question)
     }

@@ -71,11 +71,16 @@ fn hand_over(gateway: &Gateway, part: &[(f64, Vec<u8>)], done: &Mutex<Vec<f64>>)
 fn verify(gateway: &Gateway, mut acknowledged: Vec<f64>) {
     eventually(Duration::from_secs(30), "ready", || gateway.get_answer("/readyz").status == 200);
     let messages = gateway.list("/v1/messages");
-    let mut opened: Vec<f64> = messages.iter().map(|message| message["readings"][0]["value"].as_f64().unwrap()).collect();
+    let mut opened: Vec<f64> =
+        messages.iter().map(|message| message["readings"][0]["value"].as_f64().unwrap()).collect();
     opened.sort_by(f64::total_cmp);
     assert!(opened.windows(2).all(|pair| pair[0] < pair[1]), "opened twice");
     acknowledged.sort_by(f64::total_cmp);
-    let lost: Vec<f64> = acknowledged.iter().copied().filter(|value| opened.binary_search_by(|known| known.total_cmp(value)).is_err()).collect();
+    let lost: Vec<f64> = acknowledged
+        .iter()
+        .copied()
+        .filter(|value| opened.binary_search_by(|known| known.total_cmp(value)).is_err())
+        .collect();
     assert!(lost.is_empty(), "lost: {lost:?}");
     gateway.assert_conserved();
     let received = gateway.metric("paperknife_received_total");

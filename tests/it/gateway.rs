@@ -47,7 +47,8 @@ pub(crate) struct Answer {
 
 impl Answer {
     pub(crate) fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("no JSON: {}", String::from_utf8_lossy(&self.body)))
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|_| panic!("no JSON: {}", String::from_utf8_lossy(&self.body)))
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
@@ -66,8 +67,11 @@ impl Server {
             .spawn()
             .expect("the server starts");
         let lines = BufReader::new(child.stdout.take().expect("its output")).lines();
-        let mut listening = lines.map_while(Result::ok).filter_map(|line| line.strip_prefix("listening on ").map(str::to_owned));
-        let url = listening.next().unwrap_or_else(|| panic!("no server: {}", std::fs::read_to_string(log_file(data)).unwrap()));
+        let mut listening =
+            lines.map_while(Result::ok).filter_map(|line| line.strip_prefix("listening on ").map(str::to_owned));
+        let url = listening
+            .next()
+            .unwrap_or_else(|| panic!("no server: {}", std::fs::read_to_string(log_file(data)).unwrap()));
         Self { child, url }
     }
 }

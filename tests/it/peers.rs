@@ -4,8 +4,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use serde_json::{Value, json};
 use crate::gateway::Gateway;
+use serde_json::{Value, json};
 
 /// The interpreter with pycose, made by `make test`.
 fn python() -> PathBuf {

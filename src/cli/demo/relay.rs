@@ -65,14 +65,14 @@ impl Relay {
         Self { pending: BTreeMap::new(), delayed: VecDeque::new(), handled: 0, next: 0, cheats: true }
     }
 
-    /// Passes a reading on, or cheats with it: with every fourth, each kind of attack in turn.
+    /// Passes a reading on, or cheats with it: with every fifth, each kind of attack in turn.
     pub(super) async fn handle(&mut self, client: &Client, sent: Sent) -> Result<Vec<Event>, Failed> {
         let mut events = self.release(client, false).await?;
         self.handled += 1;
         let withheld = self.delayed.iter().any(|(_, delayed)| delayed.nth == sent.nth);
         if let Some(pending) = self.pending.remove(&sent.nth) {
             events.extend(resolve(client, pending, sent).await?);
-        } else if self.cheats && self.handled.is_multiple_of(4) && !withheld {
+        } else if self.cheats && self.handled.is_multiple_of(5) && !withheld {
             let attack = Attack::ALL[self.next % Attack::ALL.len()];
             self.next += 1;
             events.extend(self.cheat(client, attack, sent).await?);

@@ -130,6 +130,13 @@ pub(super) fn find(
     }
 }
 
+pub(super) fn silent(connection: &Connection, now: Timestamp) -> Result<u64, Failure> {
+    let mut statement = connection.prepare_cached(
+        "SELECT count(*) FROM device WHERE max_silence_s IS NOT NULL AND last_seen + max_silence_s * 1000 < ?1",
+    )?;
+    Ok(statement.query_row([now.millis()], |row| row.get::<_, i64>(0))?.cast_unsigned())
+}
+
 pub(super) fn gaps(connection: &Connection, tenant: &str, name: &str) -> Result<Option<Vec<Gap>>, Failure> {
     let Some(key) = key(connection, tenant, name)? else { return Ok(None) };
     let of_counter = |counter: SequenceState| {
