@@ -5,8 +5,6 @@ TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 CRATES := -p paperknife -p keystore -p paperknife-device
 CARGO  := cargo
 PEERS  := $(TARGET)/peers-venv
-# Tests start this interpreter for second opinions (pycose).
-export PEERS_PYTHON := $(PEERS)/bin/python
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-full bench deny fuzz fmt tools peers no-openssl
@@ -69,7 +67,7 @@ FUZZ_SECONDS ?= 60
 fuzz:
 	@command -v cargo-fuzz > /dev/null || (echo "installing cargo-fuzz 0.13.2"; \
 	  $(CARGO) install --locked --quiet cargo-fuzz --version 0.13.2)
-	@set -e; for target in $(notdir $(basename $(wildcard fuzz/fuzz_targets/*.rs))); do \
+	@set -e; for target in $$($(CARGO) fuzz list); do \
 	  RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run $$target -- -max_total_time=$(FUZZ_SECONDS) -timeout=1 -rss_limit_mb=256; \
 	done
 

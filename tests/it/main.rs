@@ -1,5 +1,6 @@
 //! One integration binary, a module a subject.
 
+mod administration;
 mod crash;
 mod demo;
 mod fleet;
