@@ -145,9 +145,14 @@ impl ProvenLayer {
         &self.binding
     }
 
-    /// The structure.
-    pub const fn structure(&self) -> Structure {
-        self.structure
+    /// The structure, as in its standard.
+    pub const fn structure(&self) -> &'static str {
+        self.structure.name()
+    }
+
+    /// Whether a signature makes the layer authentic; else an AEAD does.
+    pub const fn is_signed(&self) -> bool {
+        matches!(self.structure, Structure::Sign1)
     }
 
     /// The Partial IV as a number.

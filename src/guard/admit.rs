@@ -3,12 +3,12 @@
 //! May import `guard`, `item`, `envelope`, and the keystore's data (`keystore::key`), never its operations: an
 //! [`Admitted`] is what `open` demands, and only this file makes one.
 
-use keystore::key::{Algorithm, EndpointBinding, KeyRef, Kty, PathBinding, Policy, Shape, Status};
+use keystore::key::{Algorithm, KeyRef, Kty, PathBinding, Policy, Shape, Status};
 
 use crate::envelope::cose::{Message, Place, Structure};
 use crate::envelope::{Binding, Envelope};
 use crate::guard::{Arrival, Denied};
-use crate::item::{Claims, ContentType, Reason};
+use crate::item::{ContentType, Reason};
 
 /// CoAP Content-Format of `application/cose; cose-type="cose-sign1"`.
 const SIGN1: u64 = 18;
@@ -278,16 +278,6 @@ fn resource_path(path: &str, strip_prefix: bool) -> String {
     let end = segments.len().min(first + 3);
     let start = if strip_prefix { first } else { 0 };
     segments[start..end].iter().flat_map(|segment| ["/", segment]).collect()
-}
-
-/// Whether the relay's endpoint name agrees with the device's; none where it is not looked at, or nothing is claimed.
-pub(in crate::guard) fn endpoint_agrees(key: &KeyRef, claims: &Claims) -> Option<bool> {
-    let claimed = claims.endpoint.as_deref()?;
-    if key.policy.endpoint_binding == EndpointBinding::Ignored {
-        return None;
-    }
-    let expected = key.policy.endpoint.as_deref().or(key.device.as_deref())?;
-    Some(claimed == expected)
 }
 
 #[cfg(test)]

@@ -5,11 +5,9 @@
 
 use keystore::key::{EndpointBinding, KeyRef, Policy, Shape};
 
-use crate::envelope::cose::Structure;
-use crate::guard::admit::endpoint_agrees;
 use crate::guard::settled::{Counter, Facts, Flag, Sequenced, Settled};
 use crate::guard::{Arrival, Denied};
-use crate::item::{ContentType, Format, LayerSummary, Proven, Reason, Timestamp};
+use crate::item::{Claims, ContentType, Format, LayerSummary, Proven, Reason, Timestamp};
 use crate::open::{Opened, Proof, ProvenLayer};
 
 /// Content format of a message under the profile that names none: SenML CBOR (profile.md §2, label 3).
@@ -51,12 +49,12 @@ fn judge(opened: &Opened, sender: Option<&ProvenLayer>, arrival: &Arrival<'_>) -
 
 /// Each key under the profile allows the shape that the layers make.
 fn shape(layers: &[ProvenLayer], sender: &ProvenLayer) -> Result<(), Denied> {
-    use Structure::{Encrypt, Encrypt0, Sign1};
-    let structures: Vec<Structure> = layers.iter().map(ProvenLayer::structure).collect();
-    let shape = match structures.as_slice() {
-        [Encrypt0] => Some(Shape::S),
-        [Encrypt0, Sign1] => Some(Shape::G),
-        [Encrypt, Sign1] => Some(Shape::P),
+    // An AEAD layer with key management is COSE_Encrypt, one without COSE_Encrypt0.
+    let form = |layer: &ProvenLayer| (layer.is_signed(), layer.management().is_some());
+    let shape = match layers.iter().map(form).collect::<Vec<_>>().as_slice() {
+        [(false, false)] => Some(Shape::S),
+        [(false, false), (true, _)] => Some(Shape::G),
+        [(false, true), (true, _)] => Some(Shape::P),
         _ => None,
     };
     let strict = sender.key().policy.strict_profile;
@@ -103,6 +101,13 @@ fn endpoint(key: &KeyRef, arrival: &Arrival<'_>) -> Result<Option<Flag>, Denied>
         (Some(false), EndpointBinding::Flagged) => Ok(Some(Flag::EndpointMismatch)),
         _ => Ok(None),
     }
+}
+
+/// Whether the relay's endpoint name agrees with the device's; none where it is not looked at, or nothing is claimed.
+fn endpoint_agrees(key: &KeyRef, claims: &Claims) -> Option<bool> {
+    let claimed = claims.endpoint.as_deref()?;
+    let expected = key.policy.endpoint.as_deref().or(key.device.as_deref())?;
+    (key.policy.endpoint_binding != EndpointBinding::Ignored).then_some(claimed == expected)
 }
 
 /// Claims for foreign receivers: where present they equal the device and the audience (profile.md §2, label 15).
@@ -205,7 +210,7 @@ fn facts(opened: Opened, flags: Vec<Flag>) -> Facts {
     let max_readings = policy.map_or(0, |policy| policy.max_readings);
     let max_future_s = policy.map_or(0, |policy| policy.max_future_s);
     let max_silence_s = policy.and_then(|policy| policy.max_silence_s);
-    let structure = layers.first().map_or("", |layer| layer.structure().name());
+    let structure = layers.first().map_or("", ProvenLayer::structure);
     let (layer_summaries, proven) = (layers.iter().map(summary).collect(), proven(layers, sender));
     let (sequenced, content_type) = (sequenced(layers), content_type(proof, sender));
     let (content, identity) = opened.into_content();
@@ -227,14 +232,14 @@ fn facts(opened: Opened, flags: Vec<Flag>) -> Facts {
 
 fn summary(layer: &ProvenLayer) -> LayerSummary {
     LayerSummary {
-        structure: layer.structure().name().to_owned(),
+        structure: layer.structure().to_owned(),
         alg: Some(layer.algorithm().to_owned()),
         kid: Some(layer.key().kid.clone()),
     }
 }
 
 fn proven(layers: &[ProvenLayer], sender: Option<&ProvenLayer>) -> Proven {
-    let of = |signed: bool| layers.iter().find(|layer| (layer.structure() == Structure::Sign1) == signed);
+    let of = |signed: bool| layers.iter().find(|layer| layer.is_signed() == signed);
     let name = |layer: &ProvenLayer| layer.algorithm().to_owned();
     let key = sender.map(ProvenLayer::key);
     let bound = sender.map(ProvenLayer::binding);

@@ -113,8 +113,8 @@ fn mutants_open_nothing_that_was_not_sealed() {
     let mut devices = fleet::known_devices(&gateway, 6);
     let mut sealed = Vec::new();
     let mut authentic = BTreeSet::new();
-    for (nth, device) in devices.iter_mut().cycle().take(60).enumerate() {
-        let value = nth as f64 / 4.0;
+    for nth in 0..60 {
+        let (device, value) = (&mut devices[nth % 6], nth as f64 / 4.0);
         sealed.push(device.seal(value));
         authentic.insert((device.name.clone(), value.to_string()));
     }

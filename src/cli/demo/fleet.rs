@@ -6,7 +6,7 @@ use paperknife_device::algorithm::SignatureAlgorithm;
 use paperknife_device::device::Device;
 use paperknife_device::error::SealError;
 use paperknife_device::key::Gateway;
-use paperknife_device::provision::{Blueprint, Kids, Provisioned, SysRng, key_sets, provision};
+use paperknife_device::provision::{Blueprint, Kids, Provisioned, SysRng, provision};
 use paperknife_device::seal::{Options, Shape};
 use paperknife_device::senml::{self, Reading, Value};
 use paperknife_device::sequence::Memory;
