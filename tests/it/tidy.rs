@@ -92,8 +92,7 @@ const ANYTHING: &str = "*";
 /// What every room may use: it gives errors their words.
 const EVERYWHERE: &str = "thiserror";
 
-/// What tests may import beside: the rooms that they are set up with. Any crate too, but the keystore only where the
-/// room itself is near it.
+/// What tests may import beside: the rooms that they are set up with. Any crate too, but not the keystore.
 const IN_TESTS: &str = "store store/intake store/ledger store/reader store/failure item clock";
 
 /// Where no chain of imports from `relay` may end; nor from `envelope` and `payload`.
@@ -276,52 +275,62 @@ impl Scope<'_> {
 
 /// What is wrong with a path, if anything.
 fn judge(read: &Read, scope: &Scope<'_>, path: &Path) -> Option<String> {
-    let fault = |what: String| Some(format!("{}:{}: {what}", read.file, path.line));
-    let (own, may) = (read.room.0, read.room.2);
-    if path.steps.iter().filter(|step| *step == "super").count() > 1 {
-        return fault("`super::super`".into());
-    }
-    let steps = match scope.resolve(&path.steps, path.inline) {
-        Target::Local => return None,
-        Target::Extern(steps) => {
-            let allowed = allowed(may, &steps, &steps[0])
-                || steps[0] == EVERYWHERE
-                || path.test && crate_in_tests(may, &steps[0]);
-            return if allowed { None } else { fault(format!("`{own}` may not import `{}`", steps.join("::"))) };
-        }
-        Target::Crate(steps) => steps,
+    let may = Permission { may: read.room.2, test: path.test };
+    let what = match scope.resolve(&path.steps, path.inline) {
+        _ if path.steps.iter().filter(|step| *step == "super").count() > 1 => Some("`super::super`".into()),
+        Target::Local => None,
+        Target::Extern(steps) if may.cross(&steps) => None,
+        Target::Extern(steps) => Some(format!("`{}` may not import `{}`", read.room.0, steps.join("::"))),
+        Target::Crate(steps) => judge_room(read.room.0, may, &steps, path.public),
     };
-    let room = room_of(&steps);
-    if steps.is_empty() || room.is_empty() {
-        let wires = may == ANYTHING || steps.is_empty();
-        return if wires { None } else { fault(format!("`{own}` imports `{}` of the crate's root", steps.join("::"))) };
+    what.map(|what| format!("{}:{}: {what}", read.file, path.line))
+}
+
+fn judge_room(own: &str, may: Permission, steps: &[String], public: bool) -> Option<String> {
+    let (room, name) = (room_of(steps), steps.join("::"));
+    let glob = steps.last().is_some_and(|last| last == "*");
+    match room {
+        // `use crate as c`: what is made of it is judged in turn.
+        _ if steps.is_empty() => None,
+        "" if may.wires() => None,
+        "" => Some(format!("`{own}` imports `{name}` of the crate's root")),
+        _ if public && room != own => Some(format!("`{own}` hands on `{name}`, which is of another room")),
+        _ if glob && !may.test => Some(format!("`{own}` imports all of `{room}` by a glob")),
+        _ if room == own || may.enter(steps, room) => None,
+        _ => Some(format!("`{own}` may not import `{room}`")),
     }
-    if path.public && room != own {
-        return fault(format!("`{own}` hands on `{}`, which is of another room", steps.join("::")));
+}
+
+/// What a room may import, and whether it is its tests that ask.
+#[derive(Clone, Copy)]
+struct Permission {
+    may: &'static str,
+    test: bool,
+}
+
+impl Permission {
+    /// Wiring may name everything; so may the tests of a room that is near the keystore anyway: they set a house up.
+    fn wires(self) -> bool {
+        self.may == ANYTHING || self.test && self.may.contains("keystore")
     }
-    if steps.last().is_some_and(|last| last == "*") && !path.test {
-        return fault(format!("`{own}` imports all of `{room}` by a glob"));
+
+    fn enter(self, steps: &[String], room: &str) -> bool {
+        self.wires() || lists(self.may, steps, room) || self.test && lists(IN_TESTS, steps, room)
     }
-    let allowed = room == own || allowed(may, &steps, room) || path.test && allowed_in_tests(&steps, room);
-    if allowed { None } else { fault(format!("`{own}` may not import `{room}`")) }
+
+    fn cross(self, steps: &[String]) -> bool {
+        let name = steps[0].as_str();
+        self.wires() || lists(self.may, steps, name) || name == EVERYWHERE || self.test && name != "keystore"
+    }
 }
 
 /// Whether a list names the room or crate of these steps, an item on the way to them, or something further that they
 /// are on the way to (`use crate::guard` where `guard/settled` may be imported: what is made of it is judged in turn).
-fn allowed(may: &str, steps: &[String], room: &str) -> bool {
+fn lists(may: &str, steps: &[String], room: &str) -> bool {
     let path = steps.join("/");
-    may == ANYTHING
-        || may.split_whitespace().any(|entry| {
-            entry == room || entry.starts_with(&format!("{path}/")) || entry.len() > room.len() && begins(&path, entry)
-        })
-}
-
-fn allowed_in_tests(steps: &[String], room: &str) -> bool {
-    allowed(IN_TESTS, steps, room)
-}
-
-fn crate_in_tests(may: &str, name: &str) -> bool {
-    name != "keystore" || may.contains("keystore")
+    may.split_whitespace().any(|entry| {
+        entry == room || entry.starts_with(&format!("{path}/")) || entry.len() > room.len() && begins(&path, entry)
+    })
 }
 
 fn begins(path: &str, with: &str) -> bool {
