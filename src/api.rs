@@ -100,7 +100,7 @@ fn table() -> Vec<Route> {
 /// The API's routes.
 pub fn routes(desk: Desk) -> Router {
     let gated = |router: Router<Desk>, route: Route| {
-        let gate = Gate { desk: desk.clone(), needs: route.needs };
+        let gate = Gate { desk: desk.clone(), needs: route.needs, method: route.method, path: route.path };
         router.route(route.path, route.handler.route_layer(from_fn_with_state(gate, gate::pass)))
     };
     table()
@@ -200,7 +200,7 @@ fn refused(error: &AdminError) -> Problem {
 
 /// What was asked for, or 404.
 fn found<T>(value: Option<T>) -> Result<T, Problem> {
-    value.ok_or(Problem::new(Code::NotFound))
+    value.ok_or(const { Problem::new(Code::NotFound) })
 }
 
 /// The id in a path; what is no id is unknown.
@@ -214,7 +214,7 @@ fn accepts(headers: &HeaderMap, ours: &[&'static str]) -> &'static str {
     let accept = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let mut essences = accept.flat_map(|value| value.split(',')).filter_map(|range| range.split(';').next());
     let named = essences.find_map(|essence| ours.iter().copied().find(|our| our.eq_ignore_ascii_case(essence.trim())));
-    named.or(ours.first().copied()).unwrap_or_default()
+    named.or_else(|| ours.first().copied()).unwrap_or_default()
 }
 
 fn json(value: &impl Serialize) -> Response {

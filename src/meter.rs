@@ -91,7 +91,8 @@ impl Meter {
 
     fn conclude(&self, conclusion: &Conclusion) {
         let relay = conclusion.relay.to_string();
-        counter!("paperknife_items_total", "relay" => relay.clone(), "verdict" => conclusion.verdict.as_str()).increment(1);
+        counter!("paperknife_items_total", "relay" => relay.clone(), "verdict" => conclusion.verdict.as_str())
+            .increment(1);
         if let Some(reason) = conclusion.reason.filter(|_| conclusion.verdict.as_str() == "refused") {
             counter!("paperknife_refused_total", "relay" => relay, "reason" => reason.as_str()).increment(1);
         }

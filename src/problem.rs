@@ -83,8 +83,9 @@ codes! {
 impl Code {
     /// The code for an answer that some layer made without one.
     fn of_status(status: StatusCode) -> Self {
-        let found = Self::ALL.iter().copied().find(|code| code.status() == status && *code != Self::CannotStore);
-        found.unwrap_or(if status.is_server_error() { Self::Internal } else { Self::BadRequest })
+        let found = Self::ALL.iter().copied().find(|code| code.status() == status);
+        let ours = status.is_server_error();
+        found.unwrap_or(if ours { Self::Internal } else { Self::BadRequest })
     }
 }
 

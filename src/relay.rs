@@ -96,7 +96,12 @@ pub async fn take(edge: &Edge, account: Account, delivery: Delivery) -> Result<R
     Ok(edge.intake.take(origin, items.map_err(Untaken::Unfound)?).await?)
 }
 
-fn find(profile: &Profile, delivery: &Delivery, received_at: Timestamp, limits: &profiles::Limits) -> Result<Vec<Item>, Unfound> {
+fn find(
+    profile: &Profile,
+    delivery: &Delivery,
+    received_at: Timestamp,
+    limits: &profiles::Limits,
+) -> Result<Vec<Item>, Unfound> {
     let body = Body {
         bytes: &delivery.bytes,
         content_type: delivery.content_type.as_deref(),

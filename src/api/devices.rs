@@ -12,7 +12,11 @@ use crate::problem::Problem;
 use crate::store::reader::{Device, DeviceCounts};
 
 /// `GET /v1/devices`
-pub(in crate::api) async fn list(State(desk): State<Desk>, caller: Caller, members: Members) -> Result<Response, Problem> {
+pub(in crate::api) async fn list(
+    State(desk): State<Desk>,
+    caller: Caller,
+    members: Members,
+) -> Result<Response, Problem> {
     let page = members.read(Members::page)?;
     let tenant = caller.tenant.clone();
     let mut page = desk.ask(move |reader| reader.devices(&tenant, &page)).await?;

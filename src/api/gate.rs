@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use keystore::{Keystore, Scope};
@@ -48,6 +48,10 @@ pub(in crate::api) struct Gate {
     pub(in crate::api) desk: Desk,
     /// What the route asks.
     pub(in crate::api) needs: Needs,
+    /// The route's method, for whoever is turned away.
+    pub(in crate::api) method: Method,
+    /// The route's path.
+    pub(in crate::api) path: &'static str,
 }
 
 /// Lets a request through with its caller, or answers 401 or 403.
@@ -63,7 +67,8 @@ pub(in crate::api) async fn pass(
     if let Needs::Scope(scope) = gate.needs
         && !caller.may(scope)
     {
-        return Err(Problem::with_detail(Code::Forbidden, format!("this needs a token with scope {}", scope.name())));
+        let detail = format!("{} {} needs a token with scope {}", gate.method, gate.path, scope.name());
+        return Err(Problem::with_detail(Code::Forbidden, detail));
     }
     request.extensions_mut().insert(caller);
     Ok(next.run(request).await)

@@ -11,8 +11,13 @@ use crate::api::{Desk, found, id, json};
 use crate::problem::Problem;
 
 /// `GET /v1/held`
-pub(in crate::api) async fn list(State(desk): State<Desk>, caller: Caller, members: Members) -> Result<Response, Problem> {
-    let (filter, page, sealed) = members.read(|members| Ok((filter(members)?, members.page()?, members.flag("sealed")?)))?;
+pub(in crate::api) async fn list(
+    State(desk): State<Desk>,
+    caller: Caller,
+    members: Members,
+) -> Result<Response, Problem> {
+    let (filter, page, sealed) =
+        members.read(|members| Ok((filter(members)?, members.page()?, members.flag("sealed")?)))?;
     let page = desk.ask(move |reader| reader.held(&caller.tenant, &filter, &page, sealed)).await?;
     Ok(json(&page))
 }

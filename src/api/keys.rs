@@ -11,7 +11,11 @@ use crate::api::{Desk, accepts, json, refused, whole};
 use crate::problem::Problem;
 
 /// `GET /v1/keys`: every version of every key of the tenant.
-pub(in crate::api) async fn list(State(desk): State<Desk>, caller: Caller, members: Members) -> Result<Response, Problem> {
+pub(in crate::api) async fn list(
+    State(desk): State<Desk>,
+    caller: Caller,
+    members: Members,
+) -> Result<Response, Problem> {
     members.none()?;
     let asked = desk.ask_keystore(move |keystore| keystore.keys(&caller.tenant).map_err(|error| refused(&error)));
     Ok(whole(asked.await?))

@@ -12,7 +12,11 @@ use crate::problem::Problem;
 use crate::store::reader::MessageFilter;
 
 /// `GET /v1/messages`
-pub(in crate::api) async fn list(State(desk): State<Desk>, caller: Caller, members: Members) -> Result<Response, Problem> {
+pub(in crate::api) async fn list(
+    State(desk): State<Desk>,
+    caller: Caller,
+    members: Members,
+) -> Result<Response, Problem> {
     let (filter, page, with_content) = members.read(|members| {
         let filter = MessageFilter {
             device: members.text("device"),

@@ -11,8 +11,13 @@ use crate::problem::Problem;
 use crate::store::reader::RefusalFilter;
 
 /// `GET /v1/refusals`
-pub(in crate::api) async fn list(State(desk): State<Desk>, caller: Caller, members: Members) -> Result<Response, Problem> {
-    let (filter, page, sealed) = members.read(|members| Ok((filter(members)?, members.page()?, members.flag("sealed")?)))?;
+pub(in crate::api) async fn list(
+    State(desk): State<Desk>,
+    caller: Caller,
+    members: Members,
+) -> Result<Response, Problem> {
+    let (filter, page, sealed) =
+        members.read(|members| Ok((filter(members)?, members.page()?, members.flag("sealed")?)))?;
     let page = desk.ask(move |reader| reader.refusals(&caller.tenant, &filter, &page, sealed)).await?;
     Ok(json(&page))
 }

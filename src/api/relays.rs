@@ -36,7 +36,11 @@ impl Relay {
 }
 
 /// `GET /v1/relays`: all of the tenant's; operators have few.
-pub(in crate::api) async fn list(State(desk): State<Desk>, caller: Caller, members: Members) -> Result<Response, Problem> {
+pub(in crate::api) async fn list(
+    State(desk): State<Desk>,
+    caller: Caller,
+    members: Members,
+) -> Result<Response, Problem> {
     members.none()?;
     let accounts = desk.ask_intake(move |intake| intake.accounts(&caller.tenant)).await?;
     let items: Vec<_> = accounts.into_iter().map(|account| Relay::of(account, None)).collect();

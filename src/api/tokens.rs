@@ -12,7 +12,11 @@ use crate::api::{Body, Desk, found, json, refused, whole};
 use crate::problem::{Code, Problem};
 
 /// `GET /v1/tokens`: all of the tenant's, revoked ones included; operators have few.
-pub(in crate::api) async fn list(State(desk): State<Desk>, caller: Caller, members: Members) -> Result<Response, Problem> {
+pub(in crate::api) async fn list(
+    State(desk): State<Desk>,
+    caller: Caller,
+    members: Members,
+) -> Result<Response, Problem> {
     members.none()?;
     let items = own(&desk, &caller).await?;
     Ok(whole(items))
@@ -65,7 +69,8 @@ fn scope(name: &str) -> Result<Scope, Problem> {
 fn make(keystore: &keystore::Keystore, name: &str, scopes: &[Scope], tenant: &str) -> Result<Made, Problem> {
     let token = keystore.token_add(name, scopes, tenant).map_err(|error| refused(&error))?;
     let tokens = keystore.tokens().map_err(|error| refused(&error))?;
-    let info = tokens.into_iter().find(|info| token.strip_prefix("pkn_").is_some_and(|rest| rest.starts_with(&info.id)));
+    let info =
+        tokens.into_iter().find(|info| token.strip_prefix("pkn_").is_some_and(|rest| rest.starts_with(&info.id)));
     Ok(Made { info: found(info)?, token })
 }
 

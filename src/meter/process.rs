@@ -15,7 +15,12 @@ pub(super) fn render() -> String {
     let ticks = |nth: usize| fields.get(nth).and_then(|field| field.parse::<f64>().ok());
     let cpu = ticks(UTIME).zip(ticks(STIME)).map(|(user, system)| (user + system) / TICKS);
     metric(&mut text, "process_cpu_seconds_total", "counter", cpu);
-    metric(&mut text, "process_start_time_seconds", "gauge", boot().zip(ticks(START)).map(|(boot, at)| boot + at / TICKS));
+    metric(
+        &mut text,
+        "process_start_time_seconds",
+        "gauge",
+        boot().zip(ticks(START)).map(|(boot, at)| boot + at / TICKS),
+    );
     metric(&mut text, "process_resident_memory_bytes", "gauge", resident());
     metric(&mut text, "process_open_fds", "gauge", fs::read_dir("/proc/self/fd").ok().map(|fds| fds.count() as f64));
     text

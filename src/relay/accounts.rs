@@ -76,7 +76,8 @@ pub fn make(clock: &dyn Clock, request: Request) -> Result<(Account, Token), Unm
     getrandom::fill(&mut secret).map_err(Unmade::Random)?;
     let token = Token(format!("pkr_{}", URL_SAFE_NO_PAD.encode(secret)));
     let Request { name, tenant, profile, options } = request;
-    let account = Account { name, tenant, profile, options, token_sha256: digest(token.reveal()), created: clock.now() };
+    let account =
+        Account { name, tenant, profile, options, token_sha256: digest(token.reveal()), created: clock.now() };
     Ok((account, token))
 }
 
@@ -91,7 +92,12 @@ pub enum Place {
 
 /// The account of that name, if the token is its. An unknown name, a missing token and a wrong one take the same steps:
 /// one look-up, one digest, one comparison in constant time.
-pub fn authenticate(intake: &Intake, name: &str, token: Option<&str>, place: Place) -> Result<Option<Account>, Failure> {
+pub fn authenticate(
+    intake: &Intake,
+    name: &str,
+    token: Option<&str>,
+    place: Place,
+) -> Result<Option<Account>, Failure> {
     let account = intake.account(name)?;
     let expected = account.as_ref().map_or([0; 32], |account| account.token_sha256);
     let same = digest(token.unwrap_or_default()).ct_eq(&expected);

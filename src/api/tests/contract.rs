@@ -35,11 +35,9 @@ fn security(needs: Needs) -> String {
 
 #[test]
 fn every_route_is_documented_with_its_scope_and_no_other() {
-    let routes = table().into_iter().map(|route| (route.method.to_string(), route.path.to_owned(), security(route.needs)));
-    let relay = [
-        ("/ingest/{relay}", r#"[{"relay_token":[]},{"relay_basic":[]}]"#),
-        ("/ingest/{relay}/{token}", "[]"),
-    ];
+    let routes =
+        table().into_iter().map(|route| (route.method.to_string(), route.path.to_owned(), security(route.needs)));
+    let relay = [("/ingest/{relay}", r#"[{"relay_token":[]},{"relay_basic":[]}]"#), ("/ingest/{relay}/{token}", "[]")];
     let ingest = relay.into_iter().flat_map(|(path, security)| {
         ["POST", "PUT"].map(|method| (method.to_owned(), path.to_owned(), security.to_owned()))
     });

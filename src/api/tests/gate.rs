@@ -28,7 +28,13 @@ async fn every_route_asks_for_its_scope_and_takes_no_other() {
     let tokens: Vec<_> = Scope::ALL.iter().map(|scope| (*scope, house.token(&[*scope]))).collect();
     for route in table() {
         let none = status(&house, &route, None).await;
-        assert_eq!(none == 401, route.needs != Needs::Nothing, "{} {} without a token: {none}", route.method, route.path);
+        assert_eq!(
+            none == 401,
+            route.needs != Needs::Nothing,
+            "{} {} without a token: {none}",
+            route.method,
+            route.path
+        );
         for (scope, token) in &tokens {
             let status = status(&house, &route, Some(token)).await;
             let allowed = !matches!(route.needs, Needs::Scope(needed) if needed != *scope);
@@ -108,7 +114,9 @@ async fn another_tenant_sees_nothing() {
 async fn paths_are_exact() {
     let house = house().await;
     let token = house.token(Scope::ALL);
-    for path in ["/v1/messages/", "//v1/messages", "/v1//messages", "/V1/messages", "/v1/messages;x", "/v1/%2e/messages"] {
+    for path in
+        ["/v1/messages/", "//v1/messages", "/v1//messages", "/V1/messages", "/v1/messages;x", "/v1/%2e/messages"]
+    {
         assert_eq!(house.get(path, &token).await.status, 404, "{path}");
     }
     for (method, path) in [("POST", "/v1/messages"), ("OPTIONS", "/v1/messages"), ("PATCH", "/v1/relays")] {

@@ -6,19 +6,20 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{HeaderMap, Request};
+use axum::middleware::from_fn;
 use keystore::{Defaults, Keystore, Scope};
 use serde_json::Value;
 use tower::ServiceExt;
 use uuid::Uuid;
 
-use crate::api::Desk;
+use crate::api::{Desk, routes};
 use crate::clock::SystemClock;
-use crate::envelope;
 use crate::guard::settled::{Counter, Facts, Sequenced, Settled};
 use crate::item::{Claims, ContentType, Format, Item, LayerSummary, Origin, Proven, Sealed, Timestamp};
 use crate::opening::{House as Opening, Owner};
 use crate::payload::{Anchor, Payload, Reading, Value as Measure};
-use crate::relay::{Edge, Limits};
+use crate::problem::{complete, method_not_allowed, not_found};
+use crate::relay::accounts::{Place, authenticate};
 use crate::store::ledger::{Concluding, Finding};
 use crate::store::{Limits as StoreLimits, Store};
 
@@ -71,19 +72,19 @@ pub(super) async fn house() -> House {
     let store = Store::open(data.path(), StoreLimits::default(), clock.clone(), Arc::new(())).unwrap();
     let keystore = Arc::new(Keystore::open(data.path(), Defaults::default()).unwrap());
     let (receipt, message) = open_one(&store).await;
-    let opening = Opening { keystore: Arc::clone(&keystore), limits: envelope::Limits::default(), probe: |_| () };
+    let opening = Opening { keystore: Arc::clone(&keystore), limits: Default::default(), probe: |_| () };
     let owner = Owner::start(opening, store.ledger.clone(), 1).unwrap();
     let desk = Desk {
         reader: store.reader.clone(),
         intake: store.intake.clone(),
         keystore: Arc::clone(&keystore),
         reopen: owner.reopen(),
-        clock: clock.clone(),
+        clock,
         metrics: Arc::new(|| "paperknife_pending 0\n".to_owned()),
         opening: owner.health(),
     };
-    let edge = Edge::new(store.intake.clone(), Limits::default(), clock, Arc::new(|_| ()));
-    House { app: crate::app(edge, desk), store, keystore, message, receipt, owner: Some(owner), _data: data }
+    let app = routes(desk).fallback(not_found).method_not_allowed_fallback(method_not_allowed).layer(from_fn(complete));
+    House { app, store, keystore, message, receipt, owner: Some(owner), _data: data }
 }
 
 impl House {
@@ -113,6 +114,11 @@ impl House {
             None => request.body(Body::empty()),
         };
         self.send(request.unwrap()).await
+    }
+
+    /// Whether that token lets the relay `acme` in.
+    pub(super) fn lets_in(&self, token: &str) -> bool {
+        authenticate(&self.store.intake, "acme", Some(token), Place::Header).unwrap().is_some()
     }
 
     /// Takes bytes of a relay and waits for the owner's verdict.
@@ -181,4 +187,3 @@ fn payload() -> Payload {
     let readings = vec![reading("=HYPERLINK()", Measure::Number(-21.5)), reading("/3303/0/5700", Measure::Integer(22))];
     Payload { readings, error: None }
 }
-

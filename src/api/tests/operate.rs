@@ -10,16 +10,14 @@ use keystore::Scope;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::api::tests::house::{NO_KEY, house};
+use crate::api::tests::house::{NO_KEY, house, item, origin};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_receipt_waits_for_its_verdicts_and_no_longer() {
     let house = house().await;
     let token = house.token(&[Scope::Admin]);
-    let relay = house.ask("POST", "/v1/relays", &token, Some(r#"{"name":"acme"}"#)).await.json();
-    let relay = relay["token"].as_str().unwrap().to_owned();
-    let taken = house.send(Request::post("/ingest/acme").header("authorization", format!("Bearer {relay}")).body(Body::from("garbage")).unwrap());
-    let receipt = taken.await.json()["receipt"].as_str().unwrap().to_owned();
+    let taken = house.store.intake.take(origin(), vec![item(b"garbage")]).await.unwrap();
+    let receipt = taken.receipt.to_string();
     let begun = Instant::now();
     let state = house.get(&format!("/v1/receipts/{receipt}?wait=60s"), &token).await.json();
     assert!(begun.elapsed() < Duration::from_secs(50));
@@ -48,7 +46,10 @@ async fn refused_and_held_items_are_shown_with_their_bytes_on_request() {
         assert_eq!(house.get(&format!("{one}?sealed=true"), &token).await.json()["sealed_b64"], json!(sealed));
         assert_eq!(house.get(&format!("/v1/{list}?relay=other"), &token).await.json()["items"], json!([]));
     }
-    assert_eq!(house.get("/v1/held", &token).await.json()["items"][0]["key_names"][0]["kid_hex"], hex::encode("urn:dev:ow:1"));
+    assert_eq!(
+        house.get("/v1/held", &token).await.json()["items"][0]["key_names"][0]["kid_hex"],
+        hex::encode("urn:dev:ow:1")
+    );
     assert_eq!(house.ask("POST", "/v1/held/reopen", &token, None).await.status, 202);
 }
 
@@ -60,8 +61,7 @@ async fn a_relay_is_made_used_and_removed() {
     let made = house.ask("POST", "/v1/relays", &token, Some(body)).await;
     assert_eq!(made.status, 201);
     let secret = made.json()["token"].as_str().unwrap().to_owned();
-    let deliver = || Request::post("/ingest/acme").header("authorization", format!("Bearer {secret}")).body(Body::from(NO_KEY));
-    assert_eq!(house.send(deliver().unwrap()).await.status, 202);
+    assert!(house.lets_in(&secret));
     assert_eq!(house.ask("POST", "/v1/relays", &token, Some(body)).await.code(), "conflict");
     let shown = house.get("/v1/relays/acme", &token).await;
     assert!(!shown.text().contains(&secret) && shown.json().get("token").is_none());
@@ -69,7 +69,7 @@ async fn a_relay_is_made_used_and_removed() {
     assert_eq!(house.get("/v1/relays", &token).await.json()["items"], json!([shown.json()]));
     assert_eq!(house.ask("DELETE", "/v1/relays/acme", &token, None).await.status, 204);
     assert_eq!(house.ask("DELETE", "/v1/relays/acme", &token, None).await.status, 404);
-    assert_eq!(house.send(deliver().unwrap()).await.status, 401);
+    assert!(!house.lets_in(&secret));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -128,7 +128,9 @@ async fn public_keys_come_in_three_forms_and_hold_nothing_private() {
     let set: Value = house.get("/v1/keys/public", "").await.json();
     assert_eq!(set["keys"][0]["kty"], "EC");
     assert!(set["keys"].as_array().unwrap().iter().all(|key| key.get("d").is_none()));
-    for (accept, begin) in [("application/x-pem-file", "-----BEGIN PUBLIC KEY-----"), ("application/cose-key-set", "\u{fffd}")] {
+    for (accept, begin) in
+        [("application/x-pem-file", "-----BEGIN PUBLIC KEY-----"), ("application/cose-key-set", "\u{fffd}")]
+    {
         let request = Request::get("/v1/keys/public").header("accept", accept).body(Body::empty()).unwrap();
         let answer = house.send(request).await;
         assert_eq!(answer.headers["content-type"], accept);

@@ -78,7 +78,11 @@ async fn wrong_queries_are_400_and_say_where() {
     for (path, word) in rows {
         let answer = house.get(path, &token).await;
         assert_eq!((answer.status, answer.code().as_str()), (400, "bad_request"), "{path}");
-        assert!(answer.json()["detail"].as_str().is_some_and(|detail| detail.contains(word)), "{path}: {}", answer.text());
+        assert!(
+            answer.json()["detail"].as_str().is_some_and(|detail| detail.contains(word)),
+            "{path}: {}",
+            answer.text()
+        );
     }
 }
 

@@ -29,7 +29,8 @@ fn a_token_opens_its_own_account_alone() {
     let (_data, store) = store();
     let a = add(&store, request("a", &[]));
     let b = add(&store, request("b", &[("token_in_path", "true")]));
-    let opens = |name: &str, token: Option<&str>, place| authenticate(&store.intake, name, token, place).unwrap().is_some();
+    let opens =
+        |name: &str, token: Option<&str>, place| authenticate(&store.intake, name, token, place).unwrap().is_some();
     assert!(opens("a", Some(a.reveal()), Place::Header) && opens("b", Some(b.reveal()), Place::Path));
     assert!(!opens("a", Some(b.reveal()), Place::Header) && !opens("a", Some(a.reveal()), Place::Path));
     assert!(!opens("a", None, Place::Header) && !opens("c", Some(a.reveal()), Place::Header));

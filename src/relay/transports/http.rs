@@ -35,7 +35,11 @@ pub fn routes(edge: Edge) -> Router {
         .with_state(edge)
 }
 
-async fn with_header(State(edge): State<Edge>, Path(relay): Path<String>, request: Request) -> Result<Response, Problem> {
+async fn with_header(
+    State(edge): State<Edge>,
+    Path(relay): Path<String>,
+    request: Request,
+) -> Result<Response, Problem> {
     let token = presented(request.headers(), &relay);
     deliver(&edge, &relay, token.as_deref(), Place::Header, request).await
 }

@@ -182,20 +182,21 @@ async fn content_codings_are_undone_or_refused() {
     let house = house();
     let sealed: Vec<u8> = (0..200).collect();
     let bomb = gzip(&vec![0; 4 << 20]);
-    let rows: [(&[(&str, &str)], Vec<u8>, u16); 10] = [
-        (&[("content-encoding", "gzip")], gzip(&sealed), 202),
-        (&[("content-encoding", "deflate")], deflate(&sealed), 202),
-        (&[("content-encoding", "identity")], sealed.clone(), 202),
-        (&[("content-encoding", "br")], sealed.clone(), 415),
-        (&[("content-encoding", "gzip, gzip")], gzip(&gzip(&sealed)), 415),
-        (&[("content-encoding", "gzip"), ("content-encoding", "gzip")], gzip(&gzip(&sealed)), 415),
-        (&[("content-encoding", "gzip")], sealed.clone(), 400),
-        (&[("content-encoding", "gzip")], gzip(&sealed)[..40].to_vec(), 400),
-        (&[("content-encoding", "gzip")], bomb, 413),
-        (&[("content-encoding", "gzip")], Vec::new(), 400),
+    let rows = [
+        (vec!["gzip"], gzip(&sealed), 202),
+        (vec!["deflate"], deflate(&sealed), 202),
+        (vec!["identity"], sealed.clone(), 202),
+        (vec!["br"], sealed.clone(), 415),
+        (vec!["gzip, gzip"], gzip(&gzip(&sealed)), 415),
+        (vec!["gzip", "gzip"], gzip(&gzip(&sealed)), 415),
+        (vec!["gzip"], sealed.clone(), 400),
+        (vec!["gzip"], gzip(&sealed)[..40].to_vec(), 400),
+        (vec!["gzip"], bomb, 413),
+        (vec!["gzip"], Vec::new(), 400),
     ];
-    for (at, (headers, body, status)) in rows.into_iter().enumerate() {
-        let answer = send(&house.app, to("/ingest/acme", &house.acme, headers, body)).await;
+    for (at, (codings, body, status)) in rows.into_iter().enumerate() {
+        let headers: Vec<_> = codings.into_iter().map(|coding| ("content-encoding", coding)).collect();
+        let answer = send(&house.app, to("/ingest/acme", &house.acme, &headers, body)).await;
         assert_eq!(answer.0.as_u16(), status, "row {at}: {}", code(&answer));
     }
 }
