@@ -14,6 +14,8 @@ pub mod settled;
 /// What is known of an item besides its bytes: who brought it, when, and what the relay says of it.
 #[derive(Clone, Copy, Debug)]
 pub struct Arrival<'a> {
+    /// Who brought it.
+    pub relay: &'a str,
     /// Tenant of the relay's account; scopes every look-up.
     pub tenant: &'a str,
     /// When it was taken: freshness and key windows are judged at this time.
@@ -30,6 +32,7 @@ impl<'a> Arrival<'a> {
     /// The arrival of a taken item.
     pub fn of(taken: &'a Taken) -> Self {
         Self {
+            relay: &taken.origin.relay,
             tenant: &taken.origin.tenant,
             received_at: taken.received_at,
             claims: &taken.claims,

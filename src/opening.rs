@@ -3,6 +3,8 @@
 //! May import `item`, `envelope`, `guard`, `open`, `payload`, `store::ledger`, `clock` and the keystore. [`examine`] is
 //! plain and synchronous, and moves no state: it is tested without a runtime. `owner` is the one thread that runs it.
 
+use std::sync::Arc;
+
 use keystore::Keystore;
 
 use crate::envelope::{self, Envelope, Fault};
@@ -13,18 +15,29 @@ use crate::open::{self, Layer, Proof, Unopened};
 use crate::payload::{self, Payload};
 use crate::store::ledger::{Finding, Held};
 
+mod budget;
 mod owner;
 
+pub use budget::Budgets;
 pub use owner::{Health, Owner, Reopen};
 
 /// What opening needs: the keys, and limits.
 pub struct House {
     /// The strongroom.
-    pub keystore: std::sync::Arc<Keystore>,
+    pub keystore: Arc<Keystore>,
     /// Limits of the readers.
     pub limits: envelope::Limits,
+    /// What relays have spent of their failed openings.
+    pub budgets: Budgets,
     /// Called before each item is examined: nothing in production, a planted fault in tests.
     pub probe: fn(&Taken),
+}
+
+impl House {
+    /// A house of these keys.
+    pub fn new(keystore: Arc<Keystore>, limits: envelope::Limits) -> Self {
+        Self { keystore, limits, budgets: Budgets::default(), probe: |_| () }
+    }
 }
 
 /// A failure of ours: no verdict, the item stays pending.
@@ -67,9 +80,18 @@ fn unseal(house: &House, arrival: &Arrival<'_>, sealed: &Sealed) -> Result<(Sett
     let opened = loop {
         let keys = open::find(&house.keystore, arrival, &envelope).map_err(|why| context.unopened(why))?;
         let admitted = guard::admit::admit(envelope, keys, arrival).map_err(|denied| context.denied(denied))?;
-        match open::open(&admitted, proof, &house.keystore).map_err(|why| context.unopened(why))? {
-            Layer::Envelope(inner, so_far) => (envelope, proof) = (inner, so_far),
-            Layer::Content(opened) => break opened,
+        if house.budgets.is_exhausted(arrival.relay, &admitted) {
+            return Err(context.refused(Reason::BudgetExhausted, "this relay failed too often on this key", None));
+        }
+        match open::open(&admitted, proof, &house.keystore) {
+            Ok(Layer::Envelope(inner, so_far)) => (envelope, proof) = (inner, so_far),
+            Ok(Layer::Content(opened)) => break opened,
+            Err(why) => {
+                if matches!(why, Unopened::AuthFailed) {
+                    house.budgets.spend(arrival.relay, &admitted);
+                }
+                return Err(context.unopened(why));
+            }
         }
         if proof.layers().len() >= house.limits.layers {
             return Err(context.refused(Reason::Malformed, "more layers than allowed", None));

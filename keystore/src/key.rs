@@ -260,6 +260,13 @@ impl KeyRef {
     }
 }
 
+impl Algorithm {
+    /// Whether its tag is shorter than 16 octets, so that guesses must be counted.
+    pub const fn has_short_tag(self) -> bool {
+        matches!(self, Self::AesCcm16_64_128)
+    }
+}
+
 impl Status {
     /// Whether what the key sealed or signed may still be opened (keystore.md §4).
     pub const fn opens(self) -> bool {

@@ -49,7 +49,7 @@ impl Gateway {
         // The store first: it knows whether another server has the folder.
         let store = Store::open(data, store_limits(config), clock, Arc::clone(&watch) as Arc<dyn Observer>)?;
         let keystore = Arc::new(open_keystore(config)?);
-        let house = House { keystore: Arc::clone(&keystore), limits: reader_limits(config), probe: |_| () };
+        let house = House::new(Arc::clone(&keystore), reader_limits(config));
         let owner = Owner::start(house, store.ledger.clone(), threads(config))
             .map_err(|failure| Failed::said(failure.to_string()))?;
         Ok(Self { store, keystore, owner, watch, relay: relay_limits(config), listen: listen_limits(config) })

@@ -133,6 +133,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failed> {
         ..Claims::default()
     };
     let arrival = Arrival {
+        relay: "",
         tenant: "default",
         received_at: arguments.at.unwrap_or_else(now),
         claims: &claims,
@@ -157,7 +158,7 @@ fn house(arguments: &Arguments) -> Result<House, Failed> {
         let imported = keystore.import(&read_bytes(file)?, &ImportOptions::default());
         imported.map_err(|error| Failed::said(format!("{}: {error}", file.display())))?;
     }
-    Ok(House { keystore: keystore.into(), limits: envelope::Limits::default(), probe: |_| () })
+    Ok(House::new(keystore.into(), envelope::Limits::default()))
 }
 
 fn opened(facts: &Facts, payload: &Payload) -> Value {
