@@ -244,6 +244,24 @@ fn the_environment_configures() {
 }
 
 #[test]
+fn metrics_have_a_listener_of_their_own_where_one_is_configured() {
+    // A port that was free a moment ago: the configured listener tells its address nowhere.
+    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let gateway = Gateway::start_with(&[("PAPERKNIFE_METRICS__LISTEN", &address)]);
+    assert_eq!(gateway.request("GET", "/metrics", &[], &[]).status, 401, "the main listener asks for a token");
+    let scrape = |path: &str| {
+        let mut stream = TcpStream::connect(&address).unwrap();
+        stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    let metrics = scrape("/metrics");
+    assert!(metrics.starts_with("HTTP/1.1 200") && metrics.contains("paperknife_conservation_error 0"), "{metrics}");
+    assert!(scrape("/v1/messages").starts_with("HTTP/1.1 404"), "nothing else is served there");
+}
+
+#[test]
 fn a_healthcheck_tells_ready_from_gone() {
     let mut gateway = Gateway::start();
     let url = format!("{}/readyz", gateway.url());
