@@ -57,7 +57,7 @@ const ROOMS: &[Room] = &[
     Room("payload", "*", "codec item serde serde_json base64 minicbor jiff"),
     Room(
         "opening",
-        "owner",
+        "owner budget",
         "item codec envelope guard guard/admit guard/settle guard/settled open payload store/ledger store/failure clock keystore/Keystore keystore/AdminError keystore/OpenError keystore/error keystore/key rayon tracing",
     ),
     // where both streets meet
