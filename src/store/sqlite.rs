@@ -311,3 +311,6 @@ impl Drop for End {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -47,7 +47,7 @@ fn decrypt_s(key: &KeyRef, partial: &[u8], aads: &[&[u8]], ciphertext: &[u8]) ->
 }
 
 fn refused(held: Held) -> bool {
-    matches!(held, Err(OpenError::Rejected))
+    held.is_err_and(|error| matches!(error, OpenError::Rejected))
 }
 
 #[test]
