@@ -1,5 +1,7 @@
 //! One integration binary, a module a subject.
 
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+
 mod administration;
 mod crash;
 mod demo;
