@@ -49,13 +49,14 @@ tools:
 	  apt-get update -qq && apt-get install -y -qq --no-install-recommends gcc libc6-dev)
 
 # Installs, where missing: python3-venv (Debian, as root), and pycose 1.1.0 into a folder of its own in the target folder.
-peers: $(PEERS)/pycose-1.1.0
+peers: $(PEERS)/installed
 
-$(PEERS)/pycose-1.1.0:
+$(PEERS)/installed: tests/peers/requirements.txt
 	@python3 -c 'import ensurepip' 2> /dev/null || (echo "installing python3-venv"; \
 	  apt-get update -qq && apt-get install -y -qq --no-install-recommends python3-venv)
-	@echo "installing pycose 1.1.0 into $(PEERS)"
-	@rm -rf $(PEERS) && python3 -m venv $(PEERS) && $(PEERS)/bin/pip install --quiet --disable-pip-version-check pycose==1.1.0
+	@echo "installing pycose into $(PEERS)"
+	@rm -rf $(PEERS) && python3 -m venv $(PEERS) \
+	  && $(PEERS)/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
 deny:

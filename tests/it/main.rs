@@ -1,6 +1,7 @@
 //! One integration binary, a module a subject.
 
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+#![expect(clippy::print_stdout, reason = "figures of a run, shown on demand")]
 
 mod administration;
 mod crash;
