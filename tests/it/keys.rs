@@ -31,7 +31,7 @@ fn a_disabled_key_refuses_the_next_message() {
     let place = gateway.place();
     let keys = done(&["keys", "list", "--json", "--data", &place]);
     let keys: serde_json::Value = serde_json::from_str(&keys).expect("JSON");
-    let listed = keys.as_array().or(keys["items"].as_array()).expect("a list");
+    let listed = keys.as_array().or_else(|| keys["items"].as_array()).expect("a list");
     let id = listed.iter().find(|key| key["device"] == device.name.as_str()).expect("its key")["id"].as_str().unwrap();
     done(&["keys", "disable", id, "--data", &place]);
     let item = gateway.deliver(&device.seal(20.0), None, Some(fleet::PATH));

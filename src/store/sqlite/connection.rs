@@ -3,6 +3,8 @@
 //!
 //! Imports rusqlite.
 
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use rusqlite::types::Value;
@@ -40,9 +42,16 @@ pub(in crate::store) fn file(data: &Path) -> PathBuf {
 
 /// A connection that reads and writes, and makes the file where there is none.
 pub(in crate::store) fn for_writing(file: &Path) -> Result<Connection, Failure> {
+    own(file)?;
     let connection = open(file, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
     set(&connection, WRITER_SETTINGS)?;
     Ok(connection)
+}
+
+/// Messages are cleartext: the file is its owner's alone from its first byte. SQLite gives the WAL the same mode.
+fn own(file: &Path) -> Result<(), Failure> {
+    let made = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(file);
+    made.map(drop).map_err(|error| Failure::file(file, error))
 }
 
 /// A connection that cannot write.
