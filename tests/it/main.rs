@@ -7,9 +7,6 @@
     reason = "a test fails by panic, and says what it skipped, measured or was seeded with"
 )]
 
-#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
-#![expect(clippy::print_stdout, reason = "figures of a run, shown on demand")]
-
 mod administration;
 mod crash;
 mod demo;

@@ -47,11 +47,7 @@ const ROOMS: &[Room] = &[
     Room("guard/sequence", "", "item serde"),
     Room("guard/settled", "", "item guard/sequence serde"),
     Room("guard/admit", "", "guard item envelope keystore/key"),
-    Room(
-        "guard/settle",
-        "",
-        "item guard guard/sequence guard/settled guard/admit/endpoint_agrees open envelope/cose/Structure keystore/key",
-    ),
+    Room("guard/settle", "", "item guard guard/sequence guard/settled open keystore/key"),
     Room("guard", "", "item"),
     Room("open", "", "item envelope guard guard/admit keystore sha2"),
     Room("payload", "*", "codec item serde serde_json base64 minicbor jiff"),
