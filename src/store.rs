@@ -1,5 +1,6 @@
-//! The store: everything that is kept, behind three handles on one writer. [`intake::Intake`] takes what relays hand
-//! over, [`ledger::Ledger`] gives out what is to be opened and concludes it, [`reader::Reader`] answers questions.
+//! The store: everything that is kept, behind four handles on one writer. [`intake::Intake`] takes what relays hand
+//! over, [`ledger::Ledger`] gives out what is to be opened and concludes it, [`reader::Reader`] answers questions,
+//! [`outbox::Outbox`] gives out what is to be told to others.
 //!
 //! May import rusqlite, `item`, `clock`, `guard::settled`, `guard::sequence`, `payload` types, tokio's channels, serde,
 //! serde_json, base64, hex and uuid. Not the keystore, nor anything that opens: what is kept here was judged elsewhere.
@@ -13,23 +14,30 @@ use crate::clock::Clock;
 use crate::item::{Format, Reason, Verdict};
 
 pub mod accounts;
+mod bells;
+pub mod event;
 pub mod failure;
 mod flags;
+pub mod glob;
 mod id;
 pub mod intake;
 pub mod ledger;
 mod measure;
+pub mod outbox;
 pub mod reader;
 mod sqlite;
+pub mod subscription;
 mod text;
 
 #[cfg(test)]
 mod tests;
 
 use accounts::Accounts;
+use bells::Bells;
 use failure::Failure;
 use intake::Intake;
 use ledger::Ledger;
+use outbox::Outbox;
 use reader::Reader;
 use sqlite::Writer;
 use sqlite::handover::Handover;
@@ -43,6 +51,8 @@ pub struct Store {
     pub intake: Intake,
     /// For opening.
     pub ledger: Ledger,
+    /// For delivery.
+    pub outbox: Outbox,
     /// For questions.
     pub reader: Reader,
     _writer: Running,
@@ -67,6 +77,7 @@ impl Store {
             load: Arc::new(Load::new(limits.max_pending, limits.max_pending_bytes)),
             handover: Arc::new(Handover::default()),
             health: Arc::new(Health::default()),
+            bells: Arc::default(),
             pool: Pool::open(data)?,
         };
         let writer = Writer::open(data, limits, Arc::clone(&clock), observer, shared.clone())?;
@@ -78,6 +89,7 @@ impl Store {
         Ok(Self {
             intake: shared.intake(data),
             ledger: shared.ledger(),
+            outbox: shared.outbox(),
             reader: Reader::new(shared.pool, clock),
             _writer: Running { queue, thread: Some(thread) },
         })
@@ -104,6 +116,7 @@ struct Shared {
     load: Arc<Load>,
     handover: Arc<Handover>,
     health: Arc<Health>,
+    bells: Arc<Bells>,
     pool: Pool,
 }
 
@@ -125,6 +138,10 @@ impl Shared {
             handover: Arc::clone(&self.handover),
             pool: self.pool.clone(),
         }
+    }
+
+    fn outbox(&self) -> Outbox {
+        Outbox { queue: Arc::clone(&self.queue), pool: self.pool.clone(), bells: Arc::clone(&self.bells) }
     }
 }
 

@@ -47,6 +47,11 @@ impl Id {
         (id.uuid() == uuid).then_some(id)
     }
 
+    /// When it was given.
+    pub(in crate::store) const fn time(self) -> Timestamp {
+        Timestamp::from_millis(self.ordinal >> COUNTER_BITS)
+    }
+
     /// As the world sees it.
     pub(in crate::store) const fn uuid(self) -> Uuid {
         let ordinal = self.ordinal.cast_unsigned();

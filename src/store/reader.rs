@@ -6,11 +6,15 @@
 use std::sync::Arc;
 
 use crate::clock::Clock;
+use crate::store::event::Interest;
 use crate::store::failure::Failure;
 use crate::store::sqlite::pool::Pool;
+use crate::store::subscription::Delivery;
 
 mod counters;
+pub(in crate::store) mod deliveries;
 mod devices;
+pub(in crate::store) mod events;
 mod json;
 mod messages;
 mod page;
@@ -20,6 +24,7 @@ mod refusals;
 
 pub use counters::{Counters, RelayCounters};
 pub use devices::{Device, DeviceCounts, Gap, SequenceState};
+pub use events::Events;
 pub use messages::{Message, MessageClaims, MessageFilter};
 pub use page::{Cursor, NotACursor, Page, PageRequest};
 pub use readings::{Aggregate, Bucket, Measured, ReadingFilter, Series};
@@ -113,6 +118,34 @@ impl Reader {
     /// What has become of a delivery.
     pub fn receipt(&self, tenant: &str, id: Uuid) -> Result<Option<ReceiptState>, Failure> {
         self.ask(|connection| receipts::find(connection, tenant, id))
+    }
+
+    /// What is and was on its way to a subscription, with the log of its attempts; none where there is no such
+    /// subscription.
+    pub fn deliveries(
+        &self,
+        tenant: &str,
+        subscription: Uuid,
+        status: Option<&str>,
+        page: &PageRequest,
+    ) -> Result<Option<Page<Delivery>>, Failure> {
+        self.ask(|connection| match deliveries::row_of(connection, tenant, subscription)? {
+            Some(row) => deliveries::list(connection, row, status, page).map(Some),
+            None => Ok(None),
+        })
+    }
+
+    /// Events after a place, in the order of commits: what at most `max` rows of each kind tell.
+    pub fn events(&self, tenant: &str, interest: &Interest, after: Cursor, max: usize) -> Result<Events, Failure> {
+        self.ask(|connection| events::list(connection, tenant, interest, after, max))
+    }
+
+    /// The place behind all that was committed so far.
+    pub fn newest(&self) -> Result<Cursor, Failure> {
+        let last = self.ask(|connection| {
+            Ok(connection.prepare_cached("SELECT last_id FROM progress")?.query_row([], |row| row.get(0))?)
+        })?;
+        Ok(Cursor::behind(last))
     }
 
     /// The counters of all relays of all tenants, and whether they add up.

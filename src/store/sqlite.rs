@@ -18,7 +18,8 @@ use crate::store::{Commit, Limits, Observer, Shared};
 
 mod books;
 mod caps;
-mod concluding;
+pub(in crate::store) mod changes;
+pub(in crate::store) mod concluding;
 pub(in crate::store) mod connection;
 mod devices;
 pub(in crate::store) mod handover;
@@ -26,6 +27,7 @@ pub(in crate::store) mod health;
 pub(in crate::store) mod lock;
 pub(in crate::store) mod migration;
 pub(in crate::store) mod pool;
+mod posting;
 pub(in crate::store) mod queue;
 pub(in crate::store) mod sequences;
 mod taking;
@@ -34,6 +36,7 @@ mod upkeep;
 pub(in crate::store) mod waiting;
 
 use books::Books;
+use changes::Changed;
 use queue::{Job, Pull};
 use taking::Delivery;
 
@@ -62,6 +65,7 @@ pub(in crate::store) struct Writer {
 
 /// What became of a job in a transaction that is not committed yet.
 enum Placed {
+    Changed(Changed),
     Concluded(Vec<Outcome>),
     Taken(Delivery),
 }
@@ -137,7 +141,7 @@ impl Writer {
     /// Relays first, then opening, then whoever watches.
     fn answer(&mut self, jobs: Vec<Job>, placed: Vec<Placed>, duration: Duration) {
         let mut commit = Commit { duration, jobs: jobs.len(), taken: Vec::new(), concluded: Vec::new() };
-        let (mut taken, mut outcomes) = (Vec::new(), Vec::new());
+        let (mut taken, mut outcomes, mut changes) = (Vec::new(), Vec::new(), Vec::new());
         for (job, placed) in jobs.into_iter().zip(placed) {
             match (job, placed) {
                 (Job::Take(mut job), Placed::Taken(delivery)) => {
@@ -147,6 +151,7 @@ impl Writer {
                     let _ = job.answer.send(Ok(delivery.receipt(&job.items)));
                     taken.push((delivery, job.origin, job.items));
                 }
+                (Job::Change(job), Placed::Changed(done)) => changes.push((job.answer, done)),
                 (Job::Conclude(job), Placed::Concluded(done)) => outcomes.push((job.answer, done)),
                 // `commit` places each job as what it is.
                 _ => {}
@@ -156,6 +161,10 @@ impl Writer {
         for (answer, done) in outcomes {
             let _ = answer.send(Ok(done));
         }
+        for (answer, done) in changes {
+            let _ = answer.send(Ok(done));
+        }
+        self.ring();
         let taken = taken.into_iter().flat_map(|(delivery, origin, items)| delivery.hand_over(origin, items));
         self.shared.handover.push(taken.collect::<Vec<Taken>>().into_iter());
         self.shared.health.recovered();
@@ -163,10 +172,21 @@ impl Writer {
         self.observer.committed(&commit);
     }
 
+    /// Tells delivery and whoever follows the events.
+    fn ring(&mut self) {
+        let bells = &self.shared.bells;
+        bells.committed(self.books.ordinals.last());
+        self.books.posting.take_rung().into_iter().for_each(|subscription| bells.ring(subscription));
+        if std::mem::take(&mut self.books.posting.changed) {
+            bells.ring_changed();
+        }
+    }
+
     fn fail(&mut self, jobs: Vec<Job>, failure: &Failure) {
         self.note(failure);
         for job in jobs {
             match job {
+                Job::Change(job) => drop(job.answer.send(Err(failure.clone()))),
                 Job::Conclude(job) => drop(job.answer.send(Err(failure.clone()))),
                 Job::Take(job) => drop(job.answer.send(Err(failure.clone()))),
             }
@@ -278,9 +298,11 @@ fn commit(
     now: Timestamp,
 ) -> Result<Vec<Placed>, Failure> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    books.posting.refresh(&transaction)?;
     let mut placed = Vec::with_capacity(jobs.len());
     for job in jobs {
         placed.push(match job {
+            Job::Change(job) => Placed::Changed(books.change(&transaction, &job.change, now)?),
             Job::Conclude(job) => Placed::Concluded(books.conclude(&transaction, &job.findings, now)?),
             Job::Take(job) => Placed::Taken(books.take(&transaction, &job.origin, &job.items, now)?),
         });

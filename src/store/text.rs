@@ -37,6 +37,11 @@ pub(in crate::store) fn named_or_null<T>(
     }
 }
 
+/// The value that a number of a column stands for.
+pub(in crate::store) fn known<T>(code: i64, find: fn(i64) -> Option<T>) -> rusqlite::Result<T> {
+    find(code).ok_or_else(|| wrong(Type::Integer, FromSqlError::InvalidType))
+}
+
 /// An error of a column's content.
 pub(in crate::store) fn wrong(found: Type, error: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(0, found, Box::new(error))

@@ -147,6 +147,15 @@ pub(super) fn find(connection: &Connection, tenant: &str, id: Uuid) -> Result<Op
     }
 }
 
+/// The message of a row number, of whatever tenant, with its content and readings.
+pub(super) fn at(connection: &Connection, ordinal: i64) -> Result<Option<Message>, Failure> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {COLUMNS}, m.content FROM message m LEFT JOIN device e ON e.id = m.device WHERE m.id = ?1"
+    ))?;
+    let message = statement.query_row([ordinal], read).optional()?;
+    message.map(|message| with_readings(connection, ordinal, message)).transpose()
+}
+
 /// Where messages are found: a FROM clause that calls them `m`, and what restricts it, with `?1` for `key`.
 pub(super) struct Source {
     pub(super) from: &'static str,

@@ -1,12 +1,15 @@
 //! Pages of lists, and the cursors between them: places in the order of commits, so that a reader who follows them sees
 //! everything once, however much is written meanwhile.
 //!
-//! Imports serde alone.
+//! Imports `item` and serde.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Serialize, Serializer};
+
+use crate::item::Timestamp;
+use crate::store::id;
 
 /// Some of a list, and where it goes on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -77,6 +80,18 @@ impl PageRequest {
 pub struct Cursor {
     pub(super) row: i64,
     pub(super) place: i64,
+}
+
+impl Cursor {
+    /// Before all that was concluded at or after `time`.
+    pub(in crate::store) fn before(time: Timestamp) -> Self {
+        Self { row: id::floor(time), place: -1 }
+    }
+
+    /// After all that was concluded up to number `row`.
+    pub(in crate::store) const fn behind(row: i64) -> Self {
+        Self { row, place: i64::MAX }
+    }
 }
 
 /// Not a cursor of ours.

@@ -149,6 +149,16 @@ pub(super) fn find_held(
     one(connection, "held", tenant, id, sealed, read_held)
 }
 
+/// The refusal of a row number, of whatever tenant, and its id.
+pub(super) fn at(connection: &Connection, ordinal: i64) -> Result<Option<(Id, RefusedItem)>, Failure> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT h.*, {CLAIMS}, NULL AS sealed FROM refusal h LEFT JOIN item i ON i.id = h.item WHERE h.id = ?1"
+    ))?;
+    let found = statement
+        .query_row([ordinal], |row| Ok((Id { ordinal: row.get("id")?, tail: row.get("tail")? }, read_refused(row)?)));
+    Ok(found.optional()?)
+}
+
 fn one<T>(
     connection: &Connection,
     table: &str,

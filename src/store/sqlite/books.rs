@@ -13,6 +13,7 @@ use crate::item::{Timestamp, Verdict};
 use crate::store::failure::Failure;
 use crate::store::id::Ordinals;
 use crate::store::sqlite::devices::Devices;
+use crate::store::sqlite::posting::Posting;
 use crate::store::sqlite::queue::Load;
 use crate::store::sqlite::sequences::Sequences;
 use crate::store::sqlite::tally::Tallies;
@@ -30,6 +31,7 @@ pub(in crate::store) struct Books {
     pub(in crate::store) devices: Devices,
     pub(in crate::store) sequences: Sequences,
     pub(in crate::store) tallies: Tallies,
+    pub(in crate::store) posting: Posting,
     pub(in crate::store) draft: Draft,
     /// Messages that `message_by_device` does not reach, about.
     pub(in crate::store) unindexed: u64,
@@ -84,6 +86,7 @@ impl Books {
             devices: Devices::default(),
             sequences: Sequences::default(),
             tallies: Tallies::default(),
+            posting: Posting::load(connection)?,
             draft: Draft::default(),
             unindexed: unindexed.cast_unsigned(),
         })
@@ -107,6 +110,7 @@ impl Books {
             self.enforce_caps(connection, &relay, now)?;
         }
         self.tallies.write(connection)?;
+        self.posting.write(connection)?;
         self.devices.write(connection)?;
         self.sequences.write(connection)?;
         let mut statement = connection
@@ -133,6 +137,7 @@ impl Books {
         self.draft = Draft::default();
         self.next_item = self.committed_next_item;
         self.tallies = Tallies::default();
+        self.posting.revert();
         self.devices.forget();
         self.sequences.forget();
     }

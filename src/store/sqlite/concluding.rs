@@ -24,15 +24,15 @@ use crate::store::sqlite::waiting;
 use crate::store::text;
 
 /// An item that is being concluded, and what is known of it.
-struct Standing {
+pub(in crate::store) struct Standing {
     item: i64,
     /// Pending or held.
     verdict: Verdict,
-    relay: Arc<str>,
-    tenant: Arc<str>,
-    received_at: Timestamp,
-    claims: Claims,
-    now: Timestamp,
+    pub(in crate::store) relay: Arc<str>,
+    pub(in crate::store) tenant: Arc<str>,
+    pub(in crate::store) received_at: Timestamp,
+    pub(in crate::store) claims: Claims,
+    pub(in crate::store) now: Timestamp,
     open_time: Duration,
 }
 
@@ -169,6 +169,7 @@ impl Books {
             self.devices.change(connection, &standing.tenant, sender)?.duplicated();
         }
         let message = Some(Id::of_message(first, &facts.identity).uuid());
+        self.post_replay(connection, standing, facts.proven.sender.as_deref(), message)?;
         Ok(Ruling { verdict: Verdict::Duplicate, reason: None, message, format: Some(facts.format), gap: false })
     }
 
@@ -195,6 +196,8 @@ impl Books {
             let device = self.devices.change(connection, &standing.tenant, sender)?;
             device.opened(standing.received_at, message, facts.max_silence_s);
         }
+        let sender = facts.proven.sender.as_deref();
+        self.post_message(connection, standing, id.ordinal, sender, (&payload.readings, step))?;
         Ok(Ruling {
             verdict: Verdict::Opened,
             reason: None,
@@ -225,6 +228,7 @@ impl Books {
             refusal.device
         ])?;
         self.tallies.keep_refusal(&standing.relay);
+        self.post_refusal(connection, standing, id.ordinal, refusal.device.as_deref(), refusal.reason)?;
         let (reason, format) = (Some(refusal.reason), refusal.format);
         Ok(Ruling { verdict: Verdict::Refused, reason, message: None, format, gap: false })
     }
@@ -249,6 +253,9 @@ impl Books {
             held.format.map(Format::as_str),
             to_json(&held.key_names)?
         ])?;
+        if standing.verdict == Verdict::Pending {
+            self.post_held(connection, standing, id, held)?;
+        }
         let reason = Some(held.reason);
         Ok(Ruling { verdict: Verdict::Held, reason, message: None, format: held.format, gap: false })
     }

@@ -12,12 +12,15 @@ use tokio::sync::oneshot;
 use crate::item::{Item, Origin, Receipt};
 use crate::store::failure::Failure;
 use crate::store::ledger::{Concluding, Outcome};
+use crate::store::sqlite::changes::{Change, Changed};
 
 /// Jobs that may wait for the writer; more is back-pressure, not memory.
 const WAITING: usize = 4_096;
 
 /// What the writer is asked to commit.
 pub(in crate::store) enum Job {
+    /// Of a subscription.
+    Change(ChangeJob),
     /// Findings of a batch.
     Conclude(ConcludeJob),
     /// A delivery.
@@ -30,6 +33,12 @@ pub(in crate::store) struct TakeJob {
     pub(in crate::store) items: Vec<Item>,
     pub(in crate::store) reserved: Reserved,
     pub(in crate::store) answer: oneshot::Sender<Result<Receipt, Failure>>,
+}
+
+/// A change, and who waits for it.
+pub(in crate::store) struct ChangeJob {
+    pub(in crate::store) change: Change,
+    pub(in crate::store) answer: mpsc::SyncSender<Result<Changed, Failure>>,
 }
 
 /// Findings, and who waits for their outcomes.

@@ -3,7 +3,7 @@
 //!
 //! Imports rusqlite.
 
-use rusqlite::{Connection, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use crate::item::Timestamp;
 use crate::store::Limits;
@@ -61,13 +61,57 @@ pub(in crate::store) fn prune(
     }
     if let Some(before) = before(limits.keep_receipts_s) {
         deleted += prune_receipts(&transaction, before)?;
+        deleted += prune_events(&transaction, books, before)?;
     }
     if let Some(before) = before(limits.retention_s) {
         deleted += prune_messages(&transaction, before)?;
     }
+    deleted += prune_removed(&transaction)?;
     books.tallies.write(&transaction)?;
+    books.posting.write(&transaction)?;
     transaction.commit()?;
     Ok(deleted > 0)
+}
+
+/// Events of rows of their own, and deliveries with their logs. What still waits after that time has expired.
+fn prune_events(connection: &Connection, books: &mut Books, before: Timestamp) -> Result<usize, Failure> {
+    let before = id::floor(before);
+    let mut events = connection
+        .prepare_cached("DELETE FROM event WHERE id IN (SELECT id FROM event WHERE id < ?1 ORDER BY id LIMIT ?2)")?;
+    let deleted = events.execute(params![before, DELETED])?;
+    let mut old = connection
+        .prepare_cached("SELECT id, subscription, status FROM outbox WHERE id < ?1 ORDER BY id LIMIT ?2")?;
+    let rows = old.query_map(params![before, DELETED], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let deliveries: Vec<(i64, i64, String)> = rows.collect::<Result<_, _>>()?;
+    for (delivery, subscription, status) in &deliveries {
+        if status == "pending" {
+            let tally = books.posting.tally(*subscription);
+            tally.pending -= 1;
+            tally.expired += 1;
+        }
+        forget(connection, *delivery)?;
+    }
+    Ok(deleted + deliveries.len())
+}
+
+/// What was on its way to a subscription that was removed, and then its row.
+fn prune_removed(connection: &Connection) -> Result<usize, Failure> {
+    let mut removed = connection.prepare_cached("SELECT id FROM subscription WHERE status = 'removed' LIMIT 1")?;
+    let Some(subscription) = removed.query_row([], |row| row.get::<_, i64>(0)).optional()? else { return Ok(0) };
+    let mut rest = connection.prepare_cached("SELECT id FROM outbox WHERE subscription = ?1 ORDER BY id LIMIT ?2")?;
+    let rows = rest.query_map(params![subscription, DELETED], |row| row.get(0))?;
+    let deliveries: Vec<i64> = rows.collect::<Result<_, _>>()?;
+    deliveries.iter().try_for_each(|delivery| forget(connection, *delivery))?;
+    if deliveries.is_empty() {
+        connection.prepare_cached("DELETE FROM subscription WHERE id = ?1")?.execute([subscription])?;
+    }
+    Ok(deliveries.len() + 1)
+}
+
+fn forget(connection: &Connection, delivery: i64) -> Result<(), Failure> {
+    connection.prepare_cached("DELETE FROM attempt WHERE delivery = ?1")?.execute([delivery])?;
+    connection.prepare_cached("DELETE FROM outbox WHERE id = ?1")?.execute([delivery])?;
+    Ok(())
 }
 
 fn prune_refusals(connection: &Connection, books: &mut Books, before: Timestamp) -> Result<usize, Failure> {
