@@ -4,6 +4,7 @@ pub mod cli;
 pub mod clock;
 pub mod codec;
 pub mod config;
+pub mod delivery;
 pub mod envelope;
 pub mod guard;
 pub mod item;

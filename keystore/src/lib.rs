@@ -20,6 +20,7 @@ mod records;
 mod rest;
 mod root;
 mod tokens;
+mod webhooks;
 
 use std::path::Path;
 use std::sync::Arc;

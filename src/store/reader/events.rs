@@ -25,8 +25,10 @@ const MAX_EVENT: usize = 20_000;
 pub struct Events {
     /// Each with its place.
     pub items: Vec<(Cursor, Event)>,
-    /// All before it was looked at.
+    /// All up to it was looked at.
     pub position: Cursor,
+    /// Nothing more is there yet.
+    pub is_last: bool,
 }
 
 /// Events by their rows: type, row, device.
@@ -51,7 +53,7 @@ pub(super) fn list(
             items.push((Cursor { row: source, place: kind.code() }, parcel.event));
         }
     }
-    Ok(Events { items, position: found.position })
+    Ok(Events { items, position: found.position, is_last: found.is_last })
 }
 
 /// A row that tells one event or more.
