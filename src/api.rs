@@ -2,7 +2,8 @@
 //! a test holds the two equal.
 //!
 //! May import axum, the store's read side, `relay::accounts` and the intake that keeps them, keystore administration
-//! and public keys, `opening`'s two handles (one asks the owner, one tells whether it is well), `problem`, `clock`. Not envelope, guard, open, nor
+//! and public keys, `opening`'s two handles (one asks the owner, one tells whether it is well), `delivery`'s control and
+//! feed, `problem`, `clock`. Not envelope, guard, open, nor
 //! the rest of relay: here is only what was concluded, and nothing is opened.
 
 mod devices;
@@ -16,6 +17,8 @@ mod readings;
 mod receipts;
 mod refusals;
 mod relays;
+mod stream;
+mod subscriptions;
 mod tokens;
 
 use std::sync::Arc;
@@ -33,10 +36,12 @@ use serde::de::DeserializeOwned;
 
 use crate::api::gate::{Gate, Needs};
 use crate::clock::Clock;
+use crate::delivery::Control;
 use crate::opening::{self, Reopen};
 use crate::problem::{Code, Problem};
 use crate::store::failure::Failure;
 use crate::store::intake::Intake;
+use crate::store::outbox::Outbox;
 use crate::store::reader::{Page, Reader};
 
 /// All that the API's side of the house is given.
@@ -54,6 +59,8 @@ pub struct Desk {
     pub clock: Arc<dyn Clock>,
     /// The metrics as Prometheus text.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    /// Subscriptions, and the live feed.
+    pub delivery: Control,
     /// Whether opening works.
     pub opening: opening::Health,
 }
@@ -62,7 +69,7 @@ pub struct Desk {
 #[rustfmt::skip]
 fn table() -> Vec<Route> {
     use Needs::{AnyToken, Nothing, Scope as With};
-    use Scope::{Admin, Keys, Read};
+    use Scope::{Admin, Keys, Read, Subscriptions};
     vec![
         Route::get("/v1/messages", With(Read), messages::list),
         Route::get("/v1/messages/{id}", With(Read), messages::show),
@@ -86,6 +93,18 @@ fn table() -> Vec<Route> {
         Route::get("/v1/tokens", With(Admin), tokens::list),
         Route::post("/v1/tokens", With(Admin), tokens::add),
         Route::delete("/v1/tokens/{id}", With(Admin), tokens::revoke),
+
+        Route::get("/v1/subscriptions", With(Subscriptions), subscriptions::list),
+        Route::post("/v1/subscriptions", With(Subscriptions), subscriptions::add),
+        Route::get("/v1/subscriptions/{id}", With(Subscriptions), subscriptions::show),
+        Route::patch("/v1/subscriptions/{id}", With(Subscriptions), subscriptions::alter),
+        Route::delete("/v1/subscriptions/{id}", With(Subscriptions), subscriptions::remove),
+        Route::get("/v1/subscriptions/{id}/deliveries", With(Subscriptions), subscriptions::deliveries),
+        Route::post("/v1/subscriptions/{id}/deliveries/{delivery}/resend", With(Subscriptions), subscriptions::resend),
+        Route::post("/v1/subscriptions/{id}/replay", With(Subscriptions), subscriptions::replay),
+        Route::post("/v1/subscriptions/{id}/test", With(Subscriptions), subscriptions::test),
+        Route::post("/v1/subscriptions/{id}/rotate-secret", With(Subscriptions), subscriptions::rotate),
+        Route::get("/v1/stream", With(Read), stream::follow),
 
         Route::get("/v1/keys", With(Keys), keys::list),
         Route::get("/v1/keys/public", Nothing, keys::public),
@@ -131,6 +150,10 @@ impl Route {
         Self { method: Method::POST, path, needs, handler: on(MethodFilter::POST, handler) }
     }
 
+    fn patch<T: 'static>(path: &'static str, needs: Needs, handler: impl Handler<T, Desk>) -> Self {
+        Self { method: Method::PATCH, path, needs, handler: on(MethodFilter::PATCH, handler) }
+    }
+
     fn delete<T: 'static>(path: &'static str, needs: Needs, handler: impl Handler<T, Desk>) -> Self {
         Self { method: Method::DELETE, path, needs, handler: on(MethodFilter::DELETE, handler) }
     }
@@ -162,6 +185,15 @@ impl Desk {
     ) -> Result<T, Problem> {
         let intake = self.intake.clone();
         aside(move || question(&intake).map_err(|failure| broken(&failure))).await
+    }
+
+    /// Asks the store about subscriptions, or changes them.
+    async fn ask_outbox<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Outbox) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let outbox = self.delivery.outbox.clone();
+        aside(move || question(&outbox).map_err(|failure| broken(&failure))).await
     }
 
     /// Asks the keystore.

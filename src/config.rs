@@ -39,6 +39,8 @@ pub struct Config {
     pub intake: Intake,
     /// `[store]`
     pub store: Store,
+    /// `[delivery]`
+    pub delivery: Delivery,
     /// `[log]`
     pub log: Log,
     /// `[metrics]`
@@ -83,6 +85,8 @@ impl Default for Server {
 pub struct Gateway {
     /// The names by which devices address us, for keys that list none of their own.
     pub audience: Vec<String>,
+    /// URI by which CloudEvents name us as their source; empty: a general one.
+    pub source: String,
 }
 
 /// `[limits]`: checked before anything is allocated or computed.
@@ -132,6 +136,32 @@ impl Default for Store {
     fn default() -> Self {
         let month = Some(30 * given::DAY);
         Self { retention: None, keep_sealed: month, keep_receipts: month, keep_refused: month }
+    }
+}
+
+/// `[delivery]`: what webhooks may reach, and when they are tried again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// Receivers without TLS.
+    pub allow_http: bool,
+    /// Networks whose addresses are reached on any port, as address/length; else public addresses on port 443.
+    pub allow_networks: Vec<String>,
+    /// Of one attempt.
+    pub timeout: Duration,
+    /// Before each attempt.
+    pub schedule: Vec<Duration>,
+}
+
+impl Default for Delivery {
+    fn default() -> Self {
+        const HOUR: u64 = 60 * 60;
+        let schedule = [0, 5, 5 * 60, 30 * 60, 2 * HOUR, 5 * HOUR, 10 * HOUR, 14 * HOUR, 20 * HOUR, 24 * HOUR];
+        Self {
+            allow_http: false,
+            allow_networks: Vec::new(),
+            timeout: Duration::from_secs(15),
+            schedule: schedule.map(Duration::from_secs).to_vec(),
+        }
     }
 }
 

@@ -15,8 +15,11 @@ use metrics::{
     with_local_recorder,
 };
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use uuid::Uuid;
 
+use crate::item::Timestamp;
 use crate::store::reader::Counters;
+use crate::store::subscription::Subscription;
 use crate::store::{Commit, Conclusion, Observer};
 
 /// Counts and times what the gateway does; renders it as Prometheus text.
@@ -36,6 +39,8 @@ pub struct Meter {
 pub struct State<'a> {
     /// The counters of all relays.
     pub counters: &'a Counters,
+    /// Subscriptions, and when the oldest delivery of each that waits was enqueued.
+    pub queues: &'a [(Subscription, Option<Timestamp>)],
     /// Devices that were not heard for longer than their policy allows.
     pub silent: u64,
     /// Now, milliseconds since the epoch.
@@ -70,6 +75,14 @@ impl Meter {
     /// A delivery was answered.
     pub fn answered(&self, after: Duration) {
         self.ingest.record(after);
+    }
+
+    /// A delivery was attempted, or given up.
+    pub fn attempted(&self, subscription: Uuid, outcome: &'static str) {
+        with_local_recorder(&self.recorder, || {
+            counter!("paperknife_deliveries_total", "subscription" => subscription.to_string(), "outcome" => outcome)
+                .increment(1);
+        });
     }
 
     /// Everything as Prometheus text. Where the store does not answer there is no state, and the gauges keep their last
@@ -147,6 +160,12 @@ fn show(state: &State<'_>) {
     gauge!("paperknife_held").set(total.held as f64);
     gauge!("paperknife_conservation_error").set(*conservation_error as f64);
     gauge!("paperknife_devices_silent").set(state.silent as f64);
+    for (subscription, oldest) in state.queues {
+        let age_ms = oldest.map_or(0, |oldest| (state.now_ms - oldest.millis()).max(0));
+        let id = subscription.id.to_string();
+        gauge!("paperknife_delivery_queue", "subscription" => id.clone()).set(subscription.counts.pending as f64);
+        gauge!("paperknife_delivery_age_seconds", "subscription" => id).set(age_ms as f64 / 1000.0);
+    }
 }
 
 fn describe() {
@@ -164,6 +183,9 @@ fn describe() {
     describe_gauge!("paperknife_held", "Items that wait for a key, or for us");
     describe_gauge!("paperknife_conservation_error", "Items that the counters miss or have twice: 0, always");
     describe_gauge!("paperknife_devices_silent", "Devices not heard for longer than their policy allows");
+    describe_counter!("paperknife_deliveries_total", "Attempts to deliver, by subscription and outcome");
+    describe_gauge!("paperknife_delivery_queue", "Deliveries that wait, by subscription");
+    describe_gauge!("paperknife_delivery_age_seconds", "Age of the oldest of them, by subscription");
     describe_gauge!("paperknife_store_bytes", "Size of the store's files");
 }
 

@@ -15,17 +15,21 @@ use axum::Router;
 use axum::http::StatusCode;
 use keystore::{Defaults, Keystore, Scope};
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::api::Desk;
 use crate::cli::{Failed, TENANT};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
+use crate::delivery::connector::{Connector, Policy};
+use crate::delivery::schedule::Schedule;
+use crate::delivery::{Control, Delivery, Door, Office, Settings, webhook};
 use crate::listen::{self, Drain};
 use crate::meter::{self, Meter};
 use crate::opening::{House, Owner};
 use crate::relay::{self, Edge, accounts};
 use crate::store::failure::Failure;
+use crate::store::outbox::Outbox;
 use crate::store::reader::Reader;
 use crate::store::{self, Commit, Observer, Store};
 use crate::{app, envelope};
@@ -35,6 +39,8 @@ pub(super) struct Gateway {
     store: Store,
     keystore: Arc<Keystore>,
     owner: Owner,
+    office: Arc<Office>,
+    connector: Arc<Connector>,
     watch: Arc<Watch>,
     relay: relay::Limits,
     listen: listen::Limits,
@@ -54,7 +60,9 @@ impl Gateway {
         let house = House::new(Arc::clone(&keystore), reader_limits(config));
         let owner = Owner::start(house, store.ledger.clone(), threads(config))
             .map_err(|failure| Failed::said(failure.to_string()))?;
-        Ok(Self { store, keystore, owner, watch, relay: relay_limits(config), listen: listen_limits(config) })
+        let connector = Arc::new(connector(config)?);
+        let office = Arc::new(office(config, &store, &keystore, &connector, &watch)?);
+        Ok(Self { store, keystore, owner, office, connector, watch, relay: relay_limits(config), listen: listen_limits(config) })
     }
 
     /// On the first start, the token with which the operator makes all others.
@@ -87,10 +95,10 @@ impl Gateway {
     }
 
     /// The HTTP service.
-    fn app(&self) -> Router {
+    fn app(&self, closing: watch::Receiver<bool>) -> Router {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let (answered, rendered) = (Arc::clone(&self.watch.meter), Arc::clone(&self.watch.meter));
-        let reader = self.store.reader.clone();
+        let (reader, outbox) = (self.store.reader.clone(), self.store.outbox.clone());
         let edge = Edge::new(
             self.store.intake.clone(),
             self.relay,
@@ -103,7 +111,13 @@ impl Gateway {
             keystore: Arc::clone(&self.keystore),
             reopen: self.owner.reopen(),
             clock,
-            metrics: Arc::new(move || render(&rendered, &reader)),
+            metrics: Arc::new(move || render(&rendered, &reader, &outbox)),
+            delivery: Control::new(
+                Arc::clone(&self.office),
+                Arc::clone(&self.connector),
+                self.store.reader.clone(),
+                closing,
+            ),
             opening: self.owner.health(),
         };
         app(edge, desk)
@@ -116,14 +130,24 @@ impl Gateway {
         stop: impl Future<Output = ()>,
         force: impl Future<Output = ()>,
     ) -> Drain {
-        listen::serve(listener, self.app(), self.listen, stop, force).await
+        let delivery = Delivery::start(Arc::clone(&self.office));
+        let (closing, closed) = watch::channel(false);
+        // Streams end first: draining would wait for them in vain.
+        let stop = async move {
+            stop.await;
+            closing.send_replace(true);
+        };
+        let drained = listen::serve(listener, self.app(closed), self.listen, stop, force).await;
+        delivery.stop().await;
+        drained
     }
 
     /// Serves `/metrics` alone, without a token, to whoever reaches this listener; never ends by itself.
     pub(super) fn serve_metrics(&self, listener: TcpListener) -> impl Future<Output = ()> + Send + use<> {
-        let (meter, reader) = (Arc::clone(&self.watch.meter), self.store.reader.clone());
+        let meter = Arc::clone(&self.watch.meter);
+        let (reader, outbox) = (self.store.reader.clone(), self.store.outbox.clone());
         let scrape = move || async move {
-            let text = tokio::task::spawn_blocking(move || render(&meter, &reader)).await;
+            let text = tokio::task::spawn_blocking(move || render(&meter, &reader, &outbox)).await;
             text.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)
         };
         let app = Router::new().route("/metrics", axum::routing::get(scrape));
@@ -146,11 +170,11 @@ impl Gateway {
 }
 
 /// The metrics with the store's own counters of now, where it answers.
-fn render(meter: &Meter, reader: &Reader) -> String {
-    let asked = reader.counters().and_then(|counters| Ok((counters, reader.silent()?)));
+fn render(meter: &Meter, reader: &Reader, outbox: &Outbox) -> String {
+    let asked = reader.counters().and_then(|counters| Ok((counters, reader.silent()?, outbox.queues()?)));
     match &asked {
-        Ok((counters, silent)) => {
-            meter.render(Some(&meter::State { counters, silent: *silent, now_ms: SystemClock.now().millis() }))
+        Ok((counters, silent, queues)) => {
+            meter.render(Some(&meter::State { counters, silent: *silent, queues, now_ms: SystemClock.now().millis() }))
         }
         Err(failure) => {
             tracing::warn!(%failure, "metrics without the store's counters: {failure}");
@@ -193,6 +217,39 @@ pub(super) fn prepare(data: &Path) -> Result<(), Failed> {
     }
     let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(data);
     made.and_then(|()| fs::set_permissions(data, fs::Permissions::from_mode(0o700))).map_err(Failed::io(data.display()))
+}
+
+/// The way out, as far as the configuration lets it lead.
+fn connector(config: &Config) -> Result<Connector, Failed> {
+    let networks = config.delivery.allow_networks.iter().map(|network| network.parse());
+    let allow_networks =
+        networks.collect::<Result<_, _>>().map_err(|error| Failed::said(format!("delivery.allow_networks: {error}")))?;
+    let policy = Policy { allow_http: config.delivery.allow_http, allow_networks };
+    Connector::new(policy, config.delivery.timeout).map_err(|error| Failed::said(format!("cannot set up TLS: {error}")))
+}
+
+fn office(
+    config: &Config,
+    store: &Store,
+    keystore: &Arc<Keystore>,
+    connector: &Arc<Connector>,
+    watch: &Arc<Watch>,
+) -> Result<Office, Failed> {
+    let schedule = Schedule::new(config.delivery.schedule.clone());
+    let schedule = schedule.ok_or_else(|| Failed::said("delivery.schedule: holds no attempt"))?;
+    let source = match config.gateway.source.as_str() {
+        "" => webhook::DEFAULT_SOURCE.to_owned(),
+        source => source.to_owned(),
+    };
+    let told = Arc::clone(watch);
+    Ok(Office {
+        outbox: store.outbox.clone(),
+        keystore: Arc::clone(keystore),
+        clock: Arc::new(SystemClock),
+        settings: Settings { schedule, source },
+        door: Arc::clone(connector) as Arc<dyn Door>,
+        told: Arc::new(move |subscription, outcome| told.meter.attempted(subscription, outcome)),
+    })
 }
 
 fn threads(config: &Config) -> usize {

@@ -1,6 +1,9 @@
 //! Every key that a configuration may hold, on one page, with what it does. `*` stands for a name that the operator
 //! chooses. A key that acts later is checked for its form now, so that a file written today stays good.
 
+use std::net::IpAddr;
+use std::time::Duration;
+
 use super::given::{Given, KIB, MIB, Read};
 use super::{Config, LogFormat};
 
@@ -28,7 +31,7 @@ const KEYS: &[(&str, Effect)] = &[
     ("server.tls.key", Later(text)),
     ("server.tls.client_ca", Later(text)),
     ("gateway.audience", Now(|config, given| set(&mut config.gateway.audience, given.texts()))),
-    ("gateway.source", Later(text)),
+    ("gateway.source", Now(|config, given| set(&mut config.gateway.source, given.text()))),
     ("gateway.default_class", Later(text)),
     ("keystore.root", Later(any)),
     ("limits.envelope", Now(|config, given| set(&mut config.limits.envelope, at_most(given.size(), MIB)))),
@@ -68,10 +71,10 @@ const KEYS: &[(&str, Effect)] = &[
     ("store.keep_refused", Now(|config, given| set(&mut config.store.keep_refused, given.keep()))),
     ("store.sqlite", Later(any)),
     ("store.postgres", Later(any)),
-    ("delivery.allow_http", Later(flag)),
-    ("delivery.allow_networks", Later(texts)),
-    ("delivery.timeout", Later(duration)),
-    ("delivery.schedule", Later(durations)),
+    ("delivery.allow_http", Now(|config, given| set(&mut config.delivery.allow_http, given.flag()))),
+    ("delivery.allow_networks", Now(|config, given| set(&mut config.delivery.allow_networks, networks(given)))),
+    ("delivery.timeout", Now(|config, given| set(&mut config.delivery.timeout, given.duration()))),
+    ("delivery.schedule", Now(|config, given| set(&mut config.delivery.schedule, durations(given)))),
     ("log.format", Now(|config, given| set(&mut config.log.format, given.one_of(LOG_FORMATS)))),
     ("log.level", Now(|config, given| set(&mut config.log.level, given.text()))),
     ("metrics.listen", Now(|config, given| set(&mut config.metrics.listen, given.address().map(Some)))),
@@ -164,19 +167,31 @@ fn any(_: &Given) -> Read<()> {
     Ok(())
 }
 
-fn duration(given: &Given) -> Read<()> {
-    given.duration().map(drop)
-}
-
-fn durations(given: &Given) -> Read<()> {
+fn durations(given: &Given) -> Read<Vec<Duration>> {
     match given {
-        Given::List(items) => items.iter().try_for_each(duration),
-        other => duration(other),
+        Given::List(items) if items.is_empty() => Err("must hold at least one duration".into()),
+        Given::List(items) => items.iter().map(Given::duration).collect(),
+        other => other.duration().map(|one| vec![one]),
     }
 }
 
-fn flag(given: &Given) -> Read<()> {
-    given.flag().map(drop)
+/// `"10.0.0.0/8"`, `"fd00::/8"`.
+fn networks(given: &Given) -> Read<Vec<String>> {
+    let networks = given.texts()?;
+    match networks.iter().find(|network| !is_network(network)) {
+        Some(wrong) => Err(format!("must be networks such as \"10.0.0.0/8\", not {wrong:?}")),
+        None => Ok(networks),
+    }
+}
+
+fn is_network(text: &str) -> bool {
+    let Some((address, length)) = text.split_once('/') else { return false };
+    let longest = match address.parse() {
+        Ok(IpAddr::V4(_)) => 32,
+        Ok(IpAddr::V6(_)) => 128,
+        Err(_) => return false,
+    };
+    length.parse::<u8>().is_ok_and(|length| length <= longest)
 }
 
 fn number(given: &Given) -> Read<()> {

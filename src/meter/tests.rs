@@ -70,7 +70,7 @@ fn shows_the_state_of_the_store_and_keeps_it_while_the_store_is_silent() {
     let total = RelayCounters { received: 9, pending: 4, held: 5, ..RelayCounters::default() };
     let oldest_pending = Some(crate::item::Timestamp::from_millis(1_000));
     let counters = Counters { relays: Vec::new(), total, oldest_pending, conservation_error: 0 };
-    let shown = meter.render(Some(&State { counters: &counters, silent: 2, now_ms: 3_500 }));
+    let shown = meter.render(Some(&State { counters: &counters, silent: 2, queues: &[], now_ms: 3_500 }));
     for text in [shown, meter.render(None)] {
         says(&text, "paperknife_pending 4");
         says(&text, "paperknife_pending_age_seconds 2.5");

@@ -30,10 +30,12 @@ pub enum EventType {
     DeviceReplay = 6,
     /// A subscription's endpoint failed for too long, or is gone.
     SubscriptionDisabled = 7,
+    /// Asked for by an operator; never kept, and no subscription is for it.
+    SubscriptionTest = 8,
 }
 
 impl EventType {
-    /// Every type.
+    /// Every type that can be subscribed to.
     pub const ALL: [Self; 8] = [
         Self::MessageOpened,
         Self::DeviceGap,
@@ -56,6 +58,7 @@ impl EventType {
             Self::MessageOpened => "message.opened",
             Self::MessageRefused => "message.refused",
             Self::SubscriptionDisabled => "subscription.disabled",
+            Self::SubscriptionTest => "subscription.test",
         }
     }
 

@@ -150,7 +150,7 @@ impl Outbox {
         self.pool.read(|connection| events::parcel(connection, due.kind, due.source))
     }
 
-    /// Makes a subscription, active; its id.
+    /// Makes a subscription, paused until it has a secret; its id.
     ///
     /// # Errors
     /// Where it cannot be stored.

@@ -62,12 +62,13 @@ const ROOMS: &[Room] = &[
     Room("store/ledger", "", STORE),
     Room("store/reader", "*", STORE),
     Room("store", "*", STORE),
-    Room("meter", "process", "store store/reader metrics metrics_exporter_prometheus"),
+    Room("meter", "process", "item store store/reader uuid metrics metrics_exporter_prometheus"),
     // read side
     Room(
         "delivery",
         "*",
-        "item store store/reader store/failure clock keystore/Keystore hyper hyper_util tokio serde serde_json",
+        "item store store/reader store/failure clock keystore/Keystore keystore/OpenError hyper hyper_util http_body_util \
+         tokio tokio_rustls rustls rustls_native_certs url ipnet httpdate getrandom serde serde_json uuid tracing",
     ),
     Room(
         "api",

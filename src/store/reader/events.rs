@@ -177,6 +177,7 @@ pub(in crate::store) fn parcel(
             let event = Event { device: refusal.device.clone(), ..event(kind, id, &refusal)? };
             Ok(Some(Parcel { event, content: None }))
         }
+        EventType::SubscriptionTest => Ok(None),
         EventType::DeviceReplay | EventType::MessageHeld | EventType::SubscriptionDisabled => {
             let mut statement = connection.prepare_cached("SELECT tail, device, data FROM event WHERE id = ?1")?;
             let found = statement.query_row([source], |row| read(row, kind, source)).optional()?;

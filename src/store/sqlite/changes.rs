@@ -19,7 +19,7 @@ use crate::store::subscription::{Spec, Status};
 /// What the writer is asked to change.
 #[derive(Clone, Debug)]
 pub(in crate::store) enum Change {
-    /// A new subscription, active.
+    /// A new subscription, paused: it has no secret yet.
     Add { tenant: String, spec: Box<Spec> },
     /// How sending went, all of one subscription; who fails for so long is disabled.
     Attempted { subscription: i64, attempts: Vec<Attempted>, give_up_after_ms: i64 },
@@ -76,7 +76,7 @@ impl Books {
         let id = Id::random(self.ordinals.next(now));
         let spec = serde_json::to_string(spec).map_err(|error| Failure::Damaged(error.to_string()))?;
         connection.execute(
-            "INSERT INTO subscription (id, tail, tenant, status, spec) VALUES (?1, ?2, ?3, 'active', ?4)",
+            "INSERT INTO subscription (id, tail, tenant, status, spec) VALUES (?1, ?2, ?3, 'paused', ?4)",
             params![id.ordinal, id.tail, tenant, spec],
         )?;
         self.posting.reload(connection)?;
