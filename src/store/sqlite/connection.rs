@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags};
 
+use crate::fault;
 use crate::store::failure::Failure;
 
 /// 3.7.0 to 3.51.2 can corrupt a WAL that is reset.
@@ -60,6 +61,9 @@ fn open(file: &Path, flags: OpenFlags) -> Result<Connection, Failure> {
     let connection = Connection::open_with_flags(file, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     set(&connection, SETTINGS)?;
+    if fault::is_on("synchronous-normal") {
+        set(&connection, &[("synchronous", "1")])?;
+    }
     Ok(connection)
 }
 
