@@ -94,15 +94,15 @@ fn conclude(gateway: &mut Gateway, view: &View, sealed: &Sealed, acknowledged: &
 
 /// What a reader of the API saw, who follows the cursor through every crash.
 #[derive(Default)]
-struct View {
-    opened: BTreeMap<u32, String>,
+pub(crate) struct View {
+    pub(crate) opened: BTreeMap<u32, String>,
     numbers: BTreeMap<String, BTreeSet<u64>>,
     after: Option<String>,
 }
 
 impl View {
     /// Reads on from the last full page, and compares the gaps that are named with the numbers that are missing.
-    fn look(&mut self, gateway: &Gateway) {
+    pub(crate) fn look(&mut self, gateway: &Gateway) {
         loop {
             let after = self.after.as_ref().map_or_else(String::new, |cursor| format!("&after={cursor}"));
             let page = gateway.get(&format!("/v1/messages?limit=1000{after}"));
@@ -139,7 +139,7 @@ impl View {
     }
 
     /// Numbers that the gateway names as missing.
-    fn gaps(&self, gateway: &Gateway) -> BTreeSet<(String, u64)> {
+    pub(crate) fn gaps(&self, gateway: &Gateway) -> BTreeSet<(String, u64)> {
         let gaps = |device: &String| {
             let answer = gateway.get(&format!("/v1/devices/{device}/gaps"));
             let gaps = answer["items"].as_array().or(answer.as_array()).unwrap_or_else(|| panic!("{answer}")).clone();
