@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
+use rusqlite::config::DbConfig;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags};
 
@@ -39,10 +40,12 @@ pub(in crate::store) fn file(data: &Path) -> PathBuf {
     data.join("store.db")
 }
 
-/// A connection that reads and writes, and makes the file where there is none.
+/// A connection that reads and writes, and makes the file where there is none. Closing it leaves the log where it is:
+/// who has not settled it must not move it into the database.
 pub(in crate::store) fn for_writing(file: &Path) -> Result<Connection, Failure> {
     let connection = open(file, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
     set(&connection, WRITER_SETTINGS)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     Ok(connection)
 }
 
