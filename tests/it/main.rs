@@ -15,6 +15,7 @@ mod peers;
 mod powercut;
 mod profile;
 mod relay;
+mod strain;
 mod tidy;
 mod vectors;
 mod wire;
