@@ -171,6 +171,10 @@ fn many_relays_and_one_opener_lose_and_repeat_nothing() {
     let counters = house.store().reader.counters().unwrap();
     assert_eq!((counters.conservation_error, counters.total.opened), (0, 3200));
     assert_eq!(house.store().ledger.pending().unwrap(), 0);
+    // Whoever watches is told a moment after the answers.
+    while house.seen.0.lock().unwrap().iter().map(|commit| commit.concluded.len()).sum::<usize>() < 3200 {
+        std::thread::sleep(Duration::from_millis(1));
+    }
     let commits = house.seen.0.lock().unwrap();
     assert!(commits.len() < 2 * relays * deliveries, "deliveries share their commits");
     let (taken, concluded) = commits.iter().fold((0, 0), |(taken, concluded), commit| {
