@@ -55,6 +55,8 @@ pub(in crate::store) struct Writer {
     shared: Shared,
     /// When upkeep was last looked at.
     looked: Instant,
+    /// Items taken or concluded since the length of the WAL was last looked at.
+    unmeasured: usize,
     /// Whether anything was committed since the WAL was last emptied.
     is_wal_used: bool,
     is_lost: bool,
@@ -89,6 +91,7 @@ impl Writer {
             observer,
             shared,
             looked: Instant::now(),
+            unmeasured: 0,
             is_wal_used: true,
             is_lost: false,
         })
@@ -160,6 +163,7 @@ impl Writer {
         self.shared.handover.push(taken.collect::<Vec<Taken>>().into_iter());
         self.shared.health.recovered();
         self.is_wal_used = true;
+        self.unmeasured += commit.jobs + commit.concluded.len();
         self.observer.committed(&commit);
     }
 
@@ -187,7 +191,10 @@ impl Writer {
 
     /// Between two batches: only what cannot wait for a quiet moment.
     fn between(&mut self) -> Result<(), Failure> {
-        upkeep::checkpoint(&self.connection)?;
+        if self.unmeasured >= upkeep::UNMEASURED {
+            self.unmeasured = 0;
+            upkeep::checkpoint(&self.connection)?;
+        }
         if self.books.unindexed >= upkeep::INDEXED * 2 {
             upkeep::index(&mut self.connection, &mut self.books)?;
         }

@@ -7,6 +7,7 @@ use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use rusqlite::config::DbConfig;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags};
 
@@ -68,6 +69,8 @@ fn open(file: &Path, flags: OpenFlags) -> Result<Connection, Failure> {
     // A connection is used by one thread at a time: a writer's own, or behind the pool.
     let connection = Connection::open_with_flags(file, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    // Else SQLite looks at the values bound and prepares the statement of each conclusion anew, every time.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     set(&connection, SETTINGS)?;
     Ok(connection)
 }

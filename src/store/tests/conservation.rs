@@ -182,7 +182,7 @@ impl History {
         let concluded = taken.len().saturating_sub(usize::from(taken.len() == max && max > 2));
         let batch = expected.iter().zip(found).take(concluded);
         let findings = batch.clone().map(|((item, _), found)| concluding(*item, found.finding())).collect();
-        let outcomes = self.house.store().ledger.conclude(findings).unwrap();
+        let outcomes = self.house.conclude_all(findings);
         for (((item, relay), found), outcome) in batch.zip(&outcomes) {
             let verdict = self.model.conclude(*item, *relay, *found, Verdict::Pending);
             assert_eq!((outcome.item, outcome.verdict), (*item, verdict));
@@ -196,7 +196,7 @@ impl History {
         let page = self.house.store().ledger.held(None, Reason::NoKey, found.len()).unwrap();
         let findings =
             page.iter().zip(found).map(|((taken, _), found)| concluding(taken.id, found.finding())).collect();
-        let outcomes = self.house.store().ledger.conclude(findings).unwrap();
+        let outcomes = self.house.conclude_all(findings);
         assert_eq!(outcomes.len(), page.len());
         for ((taken, _), found) in page.iter().zip(found) {
             let relay = taken.origin.relay.parse().unwrap();
