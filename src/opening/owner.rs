@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
 use super::{Failure, House, examine};
+use crate::fault;
 use crate::item::{ItemId, KeyName, Reason, Taken};
 use crate::store::ledger::{Concluding, Finding, Held, Ledger};
 
@@ -181,7 +182,10 @@ impl Walk {
         if concluding.is_empty() {
             return Ok(());
         }
-        self.ledger.conclude(concluding).map(|_| ()).map_err(|failure| Failure(failure.to_string()))
+        fault::point("opening", "before-conclude");
+        self.ledger.conclude(concluding).map_err(|failure| Failure(failure.to_string()))?;
+        fault::point("opening", "after-conclude");
+        Ok(())
     }
 
     /// The same walk over held items, in the order of arrival, for those whose key may have come.

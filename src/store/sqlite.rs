@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::clock::Clock;
+use crate::fault;
 use crate::item::{Taken, Timestamp};
 use crate::store::failure::Failure;
 use crate::store::ledger::Outcome;
@@ -78,6 +79,7 @@ impl Writer {
         shared: Shared,
     ) -> Result<Self, Failure> {
         let connection = connection::for_writing(&connection::file(data))?;
+        upkeep::empty_log(&connection)?;
         let books = Books::load(&connection, limits)?;
         let (items, bytes) = books.load_now();
         shared.load.set(items, bytes);
@@ -123,6 +125,7 @@ impl Writer {
             Err(failure) => self.fail(jobs, &failure),
         }
         if let Err(failure) = self.between() {
+            self.books.revert();
             self.note(&failure);
         }
     }
@@ -159,6 +162,7 @@ impl Writer {
         for (answer, done) in outcomes {
             let _ = answer.send(Ok(done));
         }
+        fault::point("take", "before-handover");
         let taken = taken.into_iter().flat_map(|(delivery, origin, items)| delivery.hand_over(origin, items));
         self.shared.handover.push(taken.collect::<Vec<Taken>>().into_iter());
         self.shared.health.recovered();
@@ -267,6 +271,7 @@ impl Writer {
         if intact != "ok" {
             return Err(Failure::Damaged(intact));
         }
+        upkeep::empty_log(&connection)?;
         let books = Books::load(&connection, self.limits)?;
         self.books.compare(&connection, &books)?;
         let ((items, bytes), (old_items, old_bytes)) = (books.load_now(), self.books.load_now());
@@ -284,7 +289,9 @@ fn commit(
     jobs: &[Job],
     now: Timestamp,
 ) -> Result<Vec<Placed>, Failure> {
+    pass("before-begin", jobs);
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    pass("after-begin", jobs);
     let mut placed = Vec::with_capacity(jobs.len());
     for job in jobs {
         placed.push(match job {
@@ -293,8 +300,20 @@ fn commit(
         });
     }
     books.write(&transaction, now)?;
+    pass("before-commit", jobs);
     transaction.commit()?;
+    pass("after-commit", jobs);
     Ok(placed)
+}
+
+/// A point of the cycle, for each kind of job in it.
+fn pass(moment: &str, jobs: &[Job]) {
+    if jobs.iter().any(|job| matches!(job, Job::Take(_))) {
+        fault::point("take", moment);
+    }
+    if jobs.iter().any(|job| matches!(job, Job::Conclude(_))) {
+        fault::point("conclude", moment);
+    }
 }
 
 /// However the writer ends, nobody waits for it in vain.
