@@ -55,7 +55,7 @@ pub enum Layer {
     /// The content.
     Content(Opened),
     /// Another envelope, and the proof so far.
-    Envelope(Envelope, Proof),
+    Envelope(Box<Envelope>, Proof),
 }
 
 /// Content of which every layer is authentic.
@@ -320,7 +320,7 @@ fn layer(
         None => Ok(Layer::Content(Opened { proof, content, identity })),
         Some(cose_type) => {
             let inner = Envelope::parse_inner(&Arc::from(content), cose_type).map_err(Unopened::Inner)?;
-            Ok(Layer::Envelope(inner, proof))
+            Ok(Layer::Envelope(Box::new(inner), proof))
         }
     }
 }

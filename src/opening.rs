@@ -60,7 +60,8 @@ pub fn examine(house: &House, taken: &Taken) -> Result<Finding, Failure> {
         (house.probe)(taken);
         find(house, &Arrival::of(taken), &taken.sealed)
     });
-    std::panic::catch_unwind(guarded).unwrap_or_else(|_| Ok(Finding::Held(fault_of_ours(None, "a panic while opening"))))
+    std::panic::catch_unwind(guarded)
+        .unwrap_or_else(|_| Ok(Finding::Held(fault_of_ours(None, "a panic while opening"))))
 }
 
 /// Opens sealed bytes that arrived so.
@@ -75,7 +76,7 @@ pub fn find(house: &House, arrival: &Arrival<'_>, sealed: &Sealed) -> Result<Fin
 
 fn unseal(house: &House, arrival: &Arrival<'_>, sealed: &Sealed) -> Result<(Settled, Payload), Stop> {
     let recognised = || envelope::recognise(&sealed.bytes, sealed.cose_type);
-    let mut envelope = Envelope::parse(sealed, &house.limits).map_err(|fault| unread(fault, recognised()))?;
+    let mut envelope = Envelope::parse(sealed, &house.limits).map_err(|fault| unread(&fault, recognised()))?;
     let context = Context { format: envelope.format(), kid: first_kid(&envelope) };
     let mut proof = Proof::none();
     let opened = loop {
@@ -85,7 +86,7 @@ fn unseal(house: &House, arrival: &Arrival<'_>, sealed: &Sealed) -> Result<(Sett
             return Err(context.refused(Reason::BudgetExhausted, "this relay failed too often on this key", None));
         }
         match open::open(&admitted, proof, &house.keystore) {
-            Ok(Layer::Envelope(inner, so_far)) => (envelope, proof) = (inner, so_far),
+            Ok(Layer::Envelope(inner, so_far)) => (envelope, proof) = (*inner, so_far),
             Ok(Layer::Content(opened)) => break opened,
             Err(why) => {
                 if matches!(why, Unopened::AuthFailed) {
@@ -149,7 +150,7 @@ impl Context {
     }
 }
 
-fn unread(fault: Fault, format: Option<Format>) -> Stop {
+fn unread(fault: &Fault, format: Option<Format>) -> Stop {
     let detail = Some(fault.detail.to_owned());
     Stop::Refused(Refusal { reason: fault.reason, detail, format, kid: None, device: None })
 }

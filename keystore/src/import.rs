@@ -1,5 +1,6 @@
 //! Import: a key file in any form that is understood, judged key by key, recorded as a whole or not at all.
 
+mod cose_key;
 pub(crate) mod draft;
 mod jwk;
 mod members;
@@ -88,7 +89,9 @@ fn parse(bytes: &[u8]) -> Result<Vec<Placed>, Fault> {
         (Some(b'{'), Some(json)) => jwk::read(json),
         (_, Some(text)) if text.contains("-----BEGIN ") => pem::read(text),
         (Some(0x30), _) => Ok(vec![pem::read_der(bytes)]),
-        _ => Err(Fault::whole("neither a JWK, a JWK Set, PEM nor DER")),
+        // CBOR arrays and maps of definite length; no JSON, PEM or DER begins so.
+        (Some(0x80..=0x9b | 0xa0..=0xbb), _) => cose_key::read(bytes),
+        _ => Err(Fault::whole("neither a JWK, a JWK Set, a COSE_Key, PEM nor DER")),
     }
 }
 

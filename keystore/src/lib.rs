@@ -79,7 +79,7 @@ impl Keystore {
         Ok(Self { records, ring, cache: Cache::new(), defaults, offline: true, seen: AtomicI64::new(0) })
     }
 
-    /// Imports a JWK, JWK Set, PEM or DER file: all of its keys or none. A key that is there already, under the same kid
+    /// Imports a JWK, JWK Set, COSE_Key, COSE_KeySet, PEM or DER file: all of its keys or none. A key that is there already, under the same kid
     /// and device, gets the new policy.
     pub fn import(&self, bytes: &[u8], options: &ImportOptions) -> Result<Vec<Imported>, AdminError> {
         let drafts = import::read(bytes, options, self.offline)?;

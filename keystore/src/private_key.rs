@@ -43,6 +43,13 @@ impl Point {
         p256::PublicKey::from_sec1_bytes(&point.sec1()).ok().map(|_| point)
     }
 
+    /// The point of this x whose y is odd or even, if there is one.
+    pub(crate) fn decompress(x: &[u8], odd: bool) -> Option<Self> {
+        let mut sec1 = [2 + u8::from(odd); 33];
+        sec1[1..].copy_from_slice(<&[u8; 32]>::try_from(x).ok()?);
+        p256::PublicKey::from_sec1_bytes(&sec1).ok().map(|key| Self::of(&key))
+    }
+
     /// Coordinates of a checked key.
     pub(crate) fn of(key: &p256::PublicKey) -> Self {
         let (mut x, mut y) = ([0; 32], [0; 32]);

@@ -276,6 +276,7 @@ fn finding_goes_on_while_keys_are_imported() {
     let (other, done) = (Keystore::open(folder.path(), defaults()).unwrap(), AtomicBool::new(false));
     let kids: Vec<_> = (0..40_u8).map(|at| format!("f0{at:02x}")).collect();
     std::thread::scope(|scope| {
+        let _done = SetOnDrop(&done);
         for _ in 0..3 {
             scope.spawn(|| {
                 while !done.load(Ordering::Relaxed) {
@@ -293,8 +294,16 @@ fn finding_goes_on_while_keys_are_imported() {
             keystore.generation().unwrap();
             assert_eq!(find(&keystore, kid).unwrap(), 1, "no look-up that raced may hide it");
         }
-        done.store(true, Ordering::Relaxed);
     });
+}
+
+/// Ends the other threads even when an assertion fails.
+struct SetOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for SetOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 #[test]
@@ -353,6 +362,20 @@ proptest! {
     fn no_file_makes_import_panic(file in proptest::collection::vec(any::<u8>(), 0..200)) {
         let keystore = Keystore::ephemeral(defaults()).unwrap();
         assert!(keystore.import(&file, &ImportOptions::default()).is_err());
+    }
+
+    #[test]
+    fn no_altered_cose_key_makes_import_panic(at in 0..200_usize, byte in any::<u8>(), cut in any::<bool>()) {
+        let hex = "a5010202410120012158\
+                   20e8ca83951df3a804e7ac1fabd85dbadec167f9987b287470b9b772d6ca30f959\
+                   225820c25f3ef250c294fb047959cc3b42356ea2d5d718a3e1d23ac2c8b65358dfeaf7";
+        let mut file = bytes(hex);
+        let at = at % file.len();
+        if cut { file.truncate(at) } else { file[at] ^= byte }
+        let (keystore, options) = (Keystore::ephemeral(defaults()).unwrap(), ImportOptions::default());
+        let taken = keystore.import(&file, &options).is_ok();
+        // Beyond kid and labels that are not read, every byte is of the point.
+        assert!(!taken || (!cut && (byte == 0 || at < 10)));
     }
 
     #[test]

@@ -177,12 +177,13 @@ fn usable(structure: Structure, key: &KeyRef, arrival: &Arrival<'_>) -> Result<(
 
 /// Content and key-management algorithm, each one that the key's policy names.
 fn algorithms(message: &Message, recipient: usize, key: &KeyRef) -> Result<(Algorithm, Option<Algorithm>), Denied> {
-    let unknown = Denied::new(Reason::Unsupported, "an algorithm that this version does not run");
-    let algorithm = message.algorithm().and_then(Algorithm::from_name).ok_or(unknown.clone())?;
-    let management = match message.recipients().get(recipient) {
-        Some(recipient) => Some(recipient.algorithm().and_then(Algorithm::from_name).ok_or(unknown)?),
-        None => None,
+    let known = |name: Option<&'static str>| {
+        let unknown = Denied::new(Reason::Unsupported, "an algorithm that this version does not run");
+        name.and_then(Algorithm::from_name).ok_or(unknown)
     };
+    let algorithm = known(message.algorithm())?;
+    let recipient = message.recipients().get(recipient);
+    let management = recipient.map(|recipient| known(recipient.algorithm())).transpose()?;
     // One key, one family: the key answers for what it does itself; a wrapped content key is fresh.
     let own = management.unwrap_or(algorithm);
     if key.policy.algs.contains(&own) {

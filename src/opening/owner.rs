@@ -66,7 +66,8 @@ impl Owner {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(|nth| format!("opening-{nth}"));
         let pool = pool.build().map_err(|error| Failure(error.to_string()))?;
         let signals = Arc::new(Signals::default());
-        let mut walk = Walk { house, ledger, pool, signals: Arc::clone(&signals), generation: None, looked: Instant::now() };
+        let mut walk =
+            Walk { house, ledger, pool, signals: Arc::clone(&signals), generation: None, looked: Instant::now() };
         let named = std::thread::Builder::new().name("opening".to_owned());
         let thread = named.spawn(move || walk.run()).map_err(|error| Failure(error.to_string()))?;
         Ok(Self { signals, thread })

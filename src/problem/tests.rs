@@ -8,15 +8,18 @@ use axum::middleware::from_fn;
 use axum::routing::get;
 use serde_json::Value;
 use tower::ServiceExt;
+use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::problem::{Code, Problem, complete, method_not_allowed, not_found};
+use crate::problem::{Code, Problem, complete, method_not_allowed, not_found, panicked};
 
 fn app(problem: Problem) -> Router {
     Router::new()
         .route("/problem", get(move || async move { problem }))
+        .route("/panic", get(async || -> &'static str { panic!("secret of the stack") }))
         .route("/number/{n}", get(|Path(_): Path<u32>| async {}))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
+        .layer(CatchPanicLayer::custom(|_| panicked()))
         .layer(from_fn(complete))
 }
 
@@ -56,6 +59,15 @@ async fn what_the_router_refuses_is_a_problem_too() {
         assert_eq!(document["code"], code, "{method} {path}");
         assert_eq!(headers.get("allow").is_some(), code == "method_not_allowed", "{method} {path}");
     }
+}
+
+#[tokio::test]
+async fn a_panic_is_a_problem_that_tells_nothing() {
+    let (status, _, document) = ask(app(Problem::new(Code::Internal)), "GET", "/panic").await;
+    assert_eq!(
+        (status.as_u16(), &document["code"], &document["detail"]),
+        (500, &Value::from("internal"), &Value::Null)
+    );
 }
 
 #[tokio::test]

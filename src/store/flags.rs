@@ -19,6 +19,11 @@ const NAMES: [(i64, &str); 4] = [
     (ENDPOINT_MISMATCH, "endpoint_mismatch"),
 ];
 
+/// The bit, where it holds.
+pub(in crate::store) const fn bit(holds: bool, bit: i64) -> i64 {
+    if holds { bit } else { 0 }
+}
+
 /// The words of a column.
 pub(in crate::store) fn names(bits: i64) -> Vec<&'static str> {
     NAMES.iter().filter(|(bit, _)| bits & bit != 0).map(|(_, name)| *name).collect()

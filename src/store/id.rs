@@ -83,3 +83,6 @@ impl Ordinals {
         self.last
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,9 +7,9 @@ use rusqlite::{Row, Statement, params};
 
 use crate::item::Timestamp;
 use crate::payload::{Anchor, Reading, Value};
-use crate::store::text;
+use crate::store::{flags, text};
 
-/// The statement that [`write`] runs.
+/// The statement that [`write()`] runs.
 pub(in crate::store) const INSERT: &str =
     "INSERT INTO reading VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
 
@@ -50,10 +50,10 @@ pub(in crate::store) fn write(
 ) -> rusqlite::Result<()> {
     let path_is_name = reading.path.is_some() && reading.path == reading.name;
     let (kind, value) = encode(reading.value.as_ref());
-    let bits = i64::from(path_is_name) * PATH_IS_NAME
-        | i64::from(reading.path_proven) * PATH_PROVEN
-        | i64::from(reading.future) * FUTURE
-        | i64::from(reading.sum.is_some_and(f64::is_nan)) * SUM_IS_NAN;
+    let bits = flags::bit(path_is_name, PATH_IS_NAME)
+        | flags::bit(reading.path_proven, PATH_PROVEN)
+        | flags::bit(reading.future, FUTURE)
+        | flags::bit(reading.sum.is_some_and(f64::is_nan), SUM_IS_NAN);
     statement.execute(params![
         message,
         i64::try_from(place).unwrap_or(i64::MAX),

@@ -37,7 +37,6 @@ pub struct Reader {
 }
 
 /// Each question fails where the store cannot be read.
-#[expect(clippy::missing_errors_doc, reason = "said once for all of them")]
 impl Reader {
     pub(in crate::store) const fn new(pool: Pool, clock: Arc<dyn Clock>) -> Self {
         Self { pool, clock }

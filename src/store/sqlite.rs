@@ -57,6 +57,8 @@ pub(in crate::store) struct Writer {
     shared: Shared,
     /// When upkeep was last looked at.
     looked: Instant,
+    /// Items taken or concluded since the length of the WAL was last looked at.
+    unmeasured: usize,
     /// Whether anything was committed since the WAL was last emptied.
     is_wal_used: bool,
     is_lost: bool,
@@ -92,6 +94,7 @@ impl Writer {
             observer,
             shared,
             looked: Instant::now(),
+            unmeasured: 0,
             is_wal_used: true,
             is_lost: false,
         })
@@ -170,6 +173,7 @@ impl Writer {
         self.shared.handover.push(taken.collect::<Vec<Taken>>().into_iter());
         self.shared.health.recovered();
         self.is_wal_used = true;
+        self.unmeasured += commit.jobs + commit.concluded.len();
         self.observer.committed(&commit);
     }
 
@@ -197,7 +201,10 @@ impl Writer {
 
     /// Between two batches: only what cannot wait for a quiet moment.
     fn between(&mut self) -> Result<(), Failure> {
-        upkeep::checkpoint(&self.connection)?;
+        if self.unmeasured >= upkeep::UNMEASURED {
+            self.unmeasured = 0;
+            upkeep::checkpoint(&self.connection)?;
+        }
         if self.books.unindexed >= upkeep::INDEXED * 2 {
             upkeep::index(&mut self.connection, &mut self.books)?;
         }
@@ -336,3 +343,6 @@ impl Drop for End {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,13 @@
 //! One integration binary, a module a subject.
+#![expect(
+    clippy::expect_used,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test fails by panic, and says what it skipped, measured or was seeded with"
+)]
 
+mod administration;
 mod audit;
 mod crash;
 mod demo;
@@ -17,5 +25,6 @@ mod profile;
 mod relay;
 mod strain;
 mod tidy;
+mod timing;
 mod vectors;
 mod wire;

@@ -419,3 +419,91 @@ fn the_vectors_of_the_profile_are_taken() {
     let policy = policy(&file);
     assert_eq!((policy.derive, policy.shapes.len(), policy.iat_required), (false, 2, true));
 }
+
+/// COSE_Keys in hex, spaced by label.
+mod cose {
+    use super::{EC, ImportOptions, Keystore, defaults, jwk, key, on_disk};
+    use crate::error::AdminError;
+    use crate::fixture::bytes;
+    use crate::key::{Algorithm, Kty};
+
+    const X: &str = "215820e8ca83951df3a804e7ac1fabd85dbadec167f9987b287470b9b772d6ca30f959";
+    const Y: &str = "225820c25f3ef250c294fb047959cc3b42356ea2d5d718a3e1d23ac2c8b65358dfeaf7";
+    const D: &str = "235820f83a4797e160afc13428f10230b80c694b3b4a32f8a2c209c49dff1baca23013";
+
+    fn file(hex: &str) -> Vec<u8> {
+        bytes(&hex.replace(' ', ""))
+    }
+
+    fn options() -> ImportOptions {
+        let profile = Some("paperknife-1".to_owned());
+        ImportOptions { device: Some("d".to_owned()), profile, ..ImportOptions::default() }
+    }
+
+    #[test]
+    fn keys_of_every_kind_are_taken() {
+        let symmetric = "a5 0104 024101 030a 0549 00 2050 b895f1434b3a0397e94e000ed57b1385";
+        let symmetric = symmetric.replace("0549 00", "054d 2f1a38682f5580c12c0106c20f");
+        let cases = [
+            (format!("a5 0102 024101 2001 {X} {Y}"), Kty::Ec2P256, &[Algorithm::Esp256, Algorithm::Es256][..]),
+            (format!("a5 0102 024101 2001 {X} 22f5"), Kty::Ec2P256, &[Algorithm::Esp256, Algorithm::Es256]),
+            (format!("81 a7 0102 024101 0328 048102 2001 {X} {Y}"), Kty::Ec2P256, &[Algorithm::Esp256]),
+            (
+                format!("a6 0102 024101 2001 {X} {Y} {D}"),
+                Kty::Ec2P256,
+                &[Algorithm::EcdhEsA128Kw, Algorithm::EcdhEsA256Kw],
+            ),
+            (symmetric, Kty::Symmetric, &[Algorithm::AesCcm16_64_128]),
+            (
+                "a5 0101 024101 0327 2006 215820 d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"
+                    .to_owned(),
+                Kty::OkpEd25519,
+                &[Algorithm::Ed25519],
+            ),
+        ];
+        for (hex, kty, algs) in cases {
+            let (_folder, keystore) = on_disk();
+            keystore.import(&file(&hex), &options()).unwrap_or_else(|error| panic!("{error} of {hex}"));
+            let key = key(&keystore, "01");
+            assert_eq!((key.kty, key.policy.algs.as_slice()), (kty, algs), "{hex}");
+            assert!(!key.policy.derive, "a base IV means that nothing is derived");
+        }
+    }
+
+    #[test]
+    fn the_same_key_in_either_form_is_one_key() {
+        let (_folder, keystore) = on_disk();
+        let first = keystore.import(jwk(EC, r#""profile":"paperknife-1""#).as_bytes(), &options()).unwrap();
+        let second = keystore.import(&file(&format!("a5 0102 024101 2001 {X} {Y}")), &options()).unwrap();
+        assert_eq!((&first[0].id, second[0].updated), (&second[0].id, true));
+    }
+
+    #[test]
+    fn what_is_no_strict_key_is_not_taken() {
+        let cases = [
+            ("trailing byte", format!("a5 0102 024101 2001 {X} {Y} 00")),
+            ("indefinite map", format!("bf 0102 024101 2001 {X} {Y} ff")),
+            ("indefinite set", format!("9f a5 0102 024101 2001 {X} {Y} ff")),
+            ("empty set", "80".to_owned()),
+            ("a label twice", format!("a6 0102 0102 024101 2001 {X} {Y}")),
+            ("non-minimal twin of a label", format!("a6 0102 180102 024101 2001 {X} {Y}")),
+            ("text label", format!("a6 0102 613102 024101 2001 {X} {Y}")),
+            ("text kid", format!("a5 0102 026101 2001 {X} {Y}")),
+            ("no y", format!("a4 0102 024101 2001 {X}")),
+            ("off the curve", format!("a5 0102 024101 2001 {X} {}", Y.replace("eaf7", "eaf8"))),
+            ("another private key", format!("a6 0102 024101 2001 {X} {Y} {}", D.replace("3013", "3014"))),
+            ("another curve", format!("a5 0102 024101 2002 {X} {Y}")),
+            ("unknown algorithm", format!("a6 0102 024101 033903e6 2001 {X} {Y}")),
+            ("unknown operation", format!("a6 0102 024101 04811863 2001 {X} {Y}")),
+            ("operation that conflicts", format!("a6 0102 024101 048101 2001 {X} {Y}")),
+            ("bomb", "9b ffffffffffffffff".to_owned()),
+            ("map bomb", "bb ffffffffffffffff".to_owned()),
+            ("nesting", "81".repeat(100_000)),
+            ("nesting in an unknown label", format!("a1 1864 {}", "81".repeat(100_000))),
+        ];
+        for (what, hex) in cases {
+            let keystore = Keystore::ephemeral(defaults()).unwrap();
+            assert!(matches!(keystore.import(&file(&hex), &options()), Err(AdminError::Import(_))), "{what}");
+        }
+    }
+}

@@ -153,13 +153,14 @@ pub(crate) fn by_kid(
     limit: u32,
 ) -> Result<Vec<Found>, rusqlite::Error> {
     let or_nameless: &[u8] = if nameless { b"" } else { kid };
-    let rule = "tenant = ? AND kid IN (?, ?) AND status <> 'destroyed' ORDER BY id, version LIMIT ?";
+    let rule =
+        "INDEXED BY key_kid WHERE tenant = ? AND kid IN (?, ?) AND status <> 'destroyed' ORDER BY id, version LIMIT ?";
     select(connection, ring, rule, params![tenant, kid, or_nameless, limit])
 }
 
 /// Every version of every key of this tenant, tombstones included, oldest first.
 pub(crate) fn by_tenant(connection: &Connection, ring: &Ring, tenant: &str) -> Result<Vec<Found>, rusqlite::Error> {
-    select(connection, ring, "tenant = ? ORDER BY id, version", params![tenant])
+    select(connection, ring, "WHERE tenant = ? ORDER BY id, version", params![tenant])
 }
 
 /// Every version of one key, oldest first.
@@ -169,7 +170,7 @@ pub(crate) fn by_id(
     tenant: &str,
     id: &str,
 ) -> Result<Vec<Found>, rusqlite::Error> {
-    select(connection, ring, "tenant = ? AND id = ? ORDER BY version", params![tenant, id])
+    select(connection, ring, "WHERE tenant = ? AND id = ? ORDER BY version", params![tenant, id])
 }
 
 /// Every key of one device, oldest first.
@@ -179,7 +180,12 @@ pub(crate) fn by_device(
     tenant: &str,
     device: &str,
 ) -> Result<Vec<Found>, rusqlite::Error> {
-    select(connection, ring, "tenant = ? AND device = ? ORDER BY id, version", params![tenant, device])
+    select(
+        connection,
+        ring,
+        "INDEXED BY key_device WHERE tenant = ? AND device = ? ORDER BY id, version",
+        params![tenant, device],
+    )
 }
 
 /// Whoever has this key, in whatever tenant, alive or destroyed.
@@ -188,7 +194,7 @@ pub(crate) fn by_thumbprint(
     ring: &Ring,
     thumbprint: &str,
 ) -> Result<Option<Found>, rusqlite::Error> {
-    Ok(select(connection, ring, "thumbprint = ? LIMIT 1", params![thumbprint])?.pop())
+    Ok(select(connection, ring, "WHERE thumbprint = ? LIMIT 1", params![thumbprint])?.pop())
 }
 
 /// Whether a destroyed key of another device left its tombstone on this kid.
@@ -198,18 +204,20 @@ pub(crate) fn tombstone_bars(
     kid: &[u8],
     device: Option<&str>,
 ) -> Result<bool, rusqlite::Error> {
-    let sql = "SELECT 1 FROM key WHERE tenant = ? AND kid = ? AND status = 'destroyed' AND device IS NOT ? LIMIT 1";
+    let sql = "SELECT 1 FROM key INDEXED BY key_kid \
+               WHERE tenant = ? AND kid = ? AND status = 'destroyed' AND device IS NOT ? LIMIT 1";
     let barred = connection.prepare_cached(sql)?.query_row(params![tenant, kid, device], |_| Ok(())).optional()?;
     Ok(barred.is_some())
 }
 
+/// The index is named where SQLite would rather walk a whole tenant in the order asked for.
 fn select(
     connection: &Connection,
     ring: &Ring,
     rule: &str,
     parameters: impl Params,
 ) -> Result<Vec<Found>, rusqlite::Error> {
-    let mut statement = connection.prepare_cached(&format!("SELECT {COLUMNS}, mac FROM key WHERE {rule}"))?;
+    let mut statement = connection.prepare_cached(&format!("SELECT {COLUMNS}, mac FROM key {rule}"))?;
     let mut rows = statement.query(parameters)?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {

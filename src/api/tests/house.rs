@@ -72,7 +72,7 @@ pub(super) async fn house() -> House {
     let store = Store::open(data.path(), StoreLimits::default(), clock.clone(), Arc::new(())).unwrap();
     let keystore = Arc::new(Keystore::open(data.path(), Defaults::default()).unwrap());
     let (receipt, message) = open_one(&store).await;
-    let opening = Opening { keystore: Arc::clone(&keystore), limits: Default::default(), probe: |_| () };
+    let opening = Opening::new(Arc::clone(&keystore), Default::default());
     let owner = Owner::start(opening, store.ledger.clone(), 1).unwrap();
     let desk = Desk {
         reader: store.reader.clone(),

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::fault;
 use crate::guard::settled::{Facts, Flag, Refusal};
-use crate::item::{Claims, ContentType, Format, Reason, Timestamp, Verdict};
+use crate::item::{Claims, ContentType, Format, ItemId, Reason, Timestamp, Verdict};
 use crate::payload::Payload;
 use crate::store::Conclusion;
 use crate::store::failure::Failure;
@@ -58,7 +58,7 @@ impl Books {
         for concluding in findings {
             if let Some(standing) = self.standing(connection, concluding, now)? {
                 let ruling = self.rule(connection, &standing, &concluding.finding)?;
-                outcomes.push(self.enter(connection, &standing, ruling)?);
+                outcomes.push(self.enter(connection, &standing, &ruling)?);
             }
         }
         Ok(outcomes)
@@ -107,8 +107,8 @@ impl Books {
     }
 
     /// Keeps the verdict and counts it.
-    fn enter(&mut self, connection: &Connection, standing: &Standing, ruling: Ruling) -> Result<Outcome, Failure> {
-        let Ruling { verdict, reason, message, format, gap } = ruling;
+    fn enter(&mut self, connection: &Connection, standing: &Standing, ruling: &Ruling) -> Result<Outcome, Failure> {
+        let &Ruling { verdict, reason, message, format, gap } = ruling;
         let mut statement = connection.prepare_cached(
             "INSERT INTO conclusion VALUES (?1, ?2, ?3, ?4) ON CONFLICT (item) DO UPDATE SET
              verdict = excluded.verdict, reason = excluded.reason, message = excluded.message",
@@ -130,7 +130,7 @@ impl Books {
                 },
             );
         }
-        Ok(Outcome { item: crate::item::ItemId(standing.item), verdict, reason, message })
+        Ok(Outcome { item: ItemId(standing.item), verdict, reason, message })
     }
 
     fn open(
@@ -338,10 +338,10 @@ fn insert_message(
 
 fn flag_bits(facts: &Facts, step: &Step) -> i64 {
     let has = |flag| facts.flags.contains(&flag);
-    i64::from(step.gap_before.is_some()) * flags::GAP_BEFORE
-        | i64::from(step.out_of_order) * flags::OUT_OF_ORDER
-        | i64::from(has(Flag::Late)) * flags::LATE
-        | i64::from(has(Flag::EndpointMismatch)) * flags::ENDPOINT_MISMATCH
+    flags::bit(step.gap_before.is_some(), flags::GAP_BEFORE)
+        | flags::bit(step.out_of_order, flags::OUT_OF_ORDER)
+        | flags::bit(has(Flag::Late), flags::LATE)
+        | flags::bit(has(Flag::EndpointMismatch), flags::ENDPOINT_MISMATCH)
 }
 
 fn content_type(content_type: Option<&ContentType>) -> rusqlite::types::Value {

@@ -95,3 +95,6 @@ fn version_after(steps: &[&str]) -> i64 {
 const fn newer(found: i64, known: i64) -> Failure {
     Failure::Schema { found, known, hint: "a newer program wrote it, and only that one can read it" }
 }
+
+#[cfg(test)]
+mod tests;

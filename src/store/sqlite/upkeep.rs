@@ -16,6 +16,8 @@ use crate::store::sqlite::books::Books;
 pub(in crate::store) const INDEXED: u64 = 8_192;
 /// Rows deleted at once.
 const DELETED: i64 = 512;
+/// Items between two looks at the length of the WAL: some hundred frames of it.
+pub(in crate::store) const UNMEASURED: usize = 256;
 /// WAL frames that are moved to the database before it grows.
 const FRAMES: i64 = 2_000;
 
