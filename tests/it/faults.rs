@@ -46,7 +46,7 @@ fn dying_at_rest() {
 
 #[test]
 fn dying_while_the_log_is_moved_into_the_database() {
-    matrix(&["checkpoint/before", "checkpoint/after"], 1, 6_000, &[]);
+    matrix(&["checkpoint/before", "checkpoint/after"], 1, 4_000, &[]);
 }
 
 #[test]

@@ -127,7 +127,11 @@ fn slow_clients_slow_nobody() {
     let slow = slow_clients(&gateway, 5_000);
     let (beside, after) = measure("beside 5,000 slow clients");
     drop(slow);
-    println!("p99 × {:.2}, memory + {:.1} MiB", beside.as_secs_f64() / quiet.as_secs_f64(), (after as f64 - before as f64) / 1024.0);
+    println!(
+        "p99 × {:.2}, memory + {:.1} MiB",
+        beside.as_secs_f64() / quiet.as_secs_f64(),
+        (after as f64 - before as f64) / 1024.0
+    );
     assert!(beside <= quiet * 2, "p99 {quiet:?} became {beside:?}");
     assert!(after.saturating_sub(before) <= 128 * 1024, "memory {before} KiB became {after} KiB");
 }
@@ -160,8 +164,7 @@ fn drains(rounds: u64) {
     let (mut sealed, ledger) = (Sealed::default(), Ledger::beside(&gateway.data()));
     let (resets, answers, mut slowest) = (AtomicU32::new(0), AtomicU32::new(0), Duration::ZERO);
     for _ in 0..rounds {
-        let shares: Vec<Vec<Parcel>> =
-            (0..8).map(|_| sealed.parcels(&mut devices, &mut dice, 300).into()).collect();
+        let shares: Vec<Vec<Parcel>> = (0..8).map(|_| sealed.parcels(&mut devices, &mut dice, 300).into()).collect();
         let wires: Vec<Wire> = (0..8).map(|_| Wire::connect(gateway.url()).unwrap()).collect();
         let (token, pid) = (gateway.relay_token.clone(), gateway.pid().to_string());
         std::thread::scope(|scope| {
@@ -196,7 +199,9 @@ fn drains(rounds: u64) {
         gateway.restart();
     }
     let (resets, answers) = (resets.into_inner(), answers.into_inner());
-    println!("seed {seed}: {rounds} stops, {answers} answers, {resets} resets, slowest end {slowest:?} after the last answer");
+    println!(
+        "seed {seed}: {rounds} stops, {answers} answers, {resets} resets, slowest end {slowest:?} after the last answer"
+    );
     assert_eq!(resets, 0);
     eventually(Duration::from_secs(60), "settled", || gateway.metric("paperknife_pending") == 0.0);
     assert_eq!(gateway.terminate(), Some(0));
