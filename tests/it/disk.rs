@@ -49,7 +49,7 @@ impl Scene {
 
     /// Hands `count` readings over until all are acknowledged; how often the answer was 503.
     fn load(&mut self, count: usize) -> u32 {
-        let parcels = self.sealed.parcels(&mut self.devices, &mut self.dice, count);
+        let parcels = self.sealed.parcels(&mut self.devices, &mut self.dice, count, 16);
         let acknowledged = |values| self.ledger.acknowledge(values);
         let round = Round::new(&self.gateway, parcels, &acknowledged);
         round.send_by(4, || ());
@@ -60,7 +60,7 @@ impl Scene {
 
     /// One delivery's status; acknowledged if it was taken.
     fn try_one(&mut self) -> u16 {
-        let parcel = self.sealed.parcels(&mut self.devices, &mut self.dice, 1).pop_front().unwrap();
+        let parcel = self.sealed.parcels(&mut self.devices, &mut self.dice, 1, 16).pop_front().unwrap();
         let reply =
             Wire::connect(self.gateway.url()).unwrap().deliver(&self.gateway.relay_token, &parcel.body).unwrap();
         match reply.status {
@@ -142,7 +142,7 @@ fn failed_syncs_lose_nothing() {
     let (mut exits, mut unavailable) = (0, 0);
     for _ in 0..setting("FAULT_ROUNDS").unwrap_or(2) * 10 {
         recorder.fail_syncs(50, IO);
-        let parcels = scene.sealed.parcels(&mut scene.devices, &mut scene.dice, 50);
+        let parcels = scene.sealed.parcels(&mut scene.devices, &mut scene.dice, 50, 16);
         let acknowledged = |values| scene.ledger.acknowledge(values);
         let round = Round::new(&scene.gateway, parcels, &acknowledged);
         round.send_by(4, || ());

@@ -113,7 +113,7 @@ impl Scene {
     /// Hands over until nothing is left or the server is gone.
     fn load(&mut self, count: usize) {
         let mut parcels = std::mem::take(&mut self.left);
-        parcels.extend(self.sealed.parcels(&mut self.devices, &mut self.dice, count));
+        parcels.extend(self.sealed.parcels(&mut self.devices, &mut self.dice, count, 16));
         let acknowledged = |values| self.ledger.acknowledge(values);
         let round = Round::new(&self.gateway, parcels, &acknowledged);
         round.send_by(4, || ());

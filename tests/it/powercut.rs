@@ -69,7 +69,7 @@ impl Run {
         for round in 0..40 {
             run.recorder.fail_syncs([50, 400][round % 2], IO);
             run.start(&[]);
-            let parcels = run.sealed.parcels(&mut run.devices, &mut run.dice, 25);
+            let parcels = run.sealed.parcels(&mut run.devices, &mut run.dice, 25, 16);
             run.hand_over(parcels);
             std::thread::sleep(Duration::from_millis(20));
             if let Some(ended) = run.gateway.ended() {
@@ -91,7 +91,7 @@ impl Run {
     }
 
     fn load(&mut self, count: usize) {
-        let parcels = self.sealed.parcels(&mut self.devices, &mut self.dice, count);
+        let parcels = self.sealed.parcels(&mut self.devices, &mut self.dice, count, 16);
         assert!(self.hand_over(parcels).is_empty(), "the server was gone");
         self.gateway.settle();
     }

@@ -20,7 +20,7 @@ fn beyond_the_cap_of_pending_items_relays_are_told_to_wait() {
     let mut gateway = Gateway::start_with(&[("PAPERKNIFE_INTAKE__MAX_PENDING", "64")]);
     let mut devices = fleet::known_devices(&gateway, 6);
     let (mut sealed, mut dice) = (Sealed::default(), Dice::new(3));
-    let parcels = sealed.parcels(&mut devices, &mut dice, 3_000);
+    let parcels = sealed.parcels(&mut devices, &mut dice, 3_000, 16);
     let whole: Vec<u8> = parcels.iter().take(30).flat_map(|parcel| parcel.body.clone()).collect();
     let reply = Wire::connect(gateway.url()).unwrap().deliver(&gateway.relay_token, &whole).unwrap();
     assert_eq!((reply.status, reply.retry_after), (503, Some(2)), "more at once than may ever wait");
@@ -164,7 +164,8 @@ fn drains(rounds: u64) {
     let (mut sealed, ledger) = (Sealed::default(), Ledger::beside(&gateway.data()));
     let (resets, answers, mut slowest) = (AtomicU32::new(0), AtomicU32::new(0), Duration::ZERO);
     for _ in 0..rounds {
-        let shares: Vec<Vec<Parcel>> = (0..8).map(|_| sealed.parcels(&mut devices, &mut dice, 300).into()).collect();
+        let shares: Vec<Vec<Parcel>> =
+            (0..8).map(|_| sealed.parcels(&mut devices, &mut dice, 300, 16).into()).collect();
         let wires: Vec<Wire> = (0..8).map(|_| Wire::connect(gateway.url()).unwrap()).collect();
         let (token, pid) = (gateway.relay_token.clone(), gateway.pid().to_string());
         std::thread::scope(|scope| {
