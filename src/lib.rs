@@ -6,6 +6,7 @@ pub mod codec;
 pub mod config;
 pub mod delivery;
 pub mod envelope;
+pub mod fault;
 pub mod guard;
 pub mod item;
 pub mod listen;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use keystore::Keystore;
 
 use crate::envelope::{self, Envelope, Fault};
+use crate::fault;
 use crate::guard::settled::{Refusal, Settled};
 use crate::guard::{self, Arrival, Denied};
 use crate::item::{Format, Reason, Sealed, Taken};
@@ -36,7 +37,7 @@ pub struct House {
 impl House {
     /// A house of these keys.
     pub fn new(keystore: Arc<Keystore>, limits: envelope::Limits) -> Self {
-        Self { keystore, limits, budgets: Budgets::default(), probe: |_| () }
+        Self { keystore, limits, budgets: Budgets::default(), probe: |_| fault::point("opening", "examine") }
     }
 }
 

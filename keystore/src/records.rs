@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
@@ -196,6 +197,8 @@ fn reader(path: &Path) -> Result<Connection, rusqlite::Error> {
 
 fn configure(connection: &Connection) -> Result<(), rusqlite::Error> {
     connection.busy_timeout(Duration::from_secs(5))?;
+    // Without it, binding a parameter of a LIMIT or a join lets SQLite plan, and so parse, its statement anew each time.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     SETTINGS.iter().try_for_each(|(name, to, reads)| set(connection, name, to, reads))
 }
 

@@ -4,14 +4,16 @@
 //! Imports its parent, `item`, `store::ledger`, and rayon. A failure of ours ends a batch there: what was found before
 //! it is concluded, the rest is read back from disk later (after 1 s, doubling to 60 s).
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
+use rayon::iter::{IndexedParallelIterator, IntoParallelRefIterator, ParallelIterator};
 
 use super::{Failure, House, examine};
+use crate::fault;
 use crate::item::{ItemId, KeyName, Reason, Taken};
 use crate::store::ledger::{Concluding, Finding, Held, Ledger};
 
@@ -21,8 +23,8 @@ const BATCH: usize = 512;
 const WATCH: Duration = Duration::from_millis(200);
 /// How often held items are looked at without cause: a key's `not_before` may have come.
 const ROUND: Duration = Duration::from_secs(60);
-/// Batches below this many items are not worth handing to other threads.
-const FAN_OUT: usize = 4;
+/// Work below this is done where it is: waking threads, and their search for more, would cost more than it saves.
+const WORTH_FANNING_OUT: Duration = Duration::from_millis(1);
 
 /// Runs opening until it is stopped.
 pub struct Owner {
@@ -65,8 +67,9 @@ impl Owner {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(|nth| format!("opening-{nth}"));
         let pool = pool.build().map_err(|error| Failure(error.to_string()))?;
         let signals = Arc::new(Signals::default());
+        let (signalled, looked) = (Arc::clone(&signals), Instant::now());
         let mut walk =
-            Walk { house, ledger, pool, signals: Arc::clone(&signals), generation: None, looked: Instant::now() };
+            Walk { house, ledger, pool, signals: signalled, generation: None, looked, open_time: Duration::ZERO };
         let named = std::thread::Builder::new().name("opening".to_owned());
         let thread = named.spawn(move || walk.run()).map_err(|error| Failure(error.to_string()))?;
         Ok(Self { signals, thread })
@@ -97,6 +100,8 @@ struct Walk {
     signals: Arc<Signals>,
     generation: Option<u64>,
     looked: Instant,
+    /// What an item of the last batch took on average: a batch is like the one before.
+    open_time: Duration,
 }
 
 impl Walk {
@@ -150,12 +155,8 @@ impl Walk {
     }
 
     /// Examines a batch and commits what was found, in order, up to the first failure of ours.
-    fn open(&self, batch: &[Taken]) -> Result<(), Failure> {
-        let findings = if batch.len() < FAN_OUT || self.pool.current_num_threads() < 2 {
-            batch.iter().map(|taken| self.examine(taken)).collect::<Vec<_>>()
-        } else {
-            self.pool.install(|| batch.par_iter().map(|taken| self.examine(taken)).collect())
-        };
+    fn open(&mut self, batch: &[Taken]) -> Result<(), Failure> {
+        let findings = self.examine_all(batch);
         let mut concluding = Vec::with_capacity(findings.len());
         let mut failed = Ok(());
         for finding in findings {
@@ -167,8 +168,22 @@ impl Walk {
                 }
             }
         }
+        if let Some(items) = NonZeroU32::new(concluding.len() as u32) {
+            self.open_time = concluding.iter().map(|found| found.open_time).sum::<Duration>() / items.get();
+        }
         self.conclude(concluding)?;
         failed
+    }
+
+    /// In the order of the batch; on all cores where it is worth it, each taking one part.
+    fn examine_all(&self, batch: &[Taken]) -> Vec<Result<Concluding, Failure>> {
+        let threads = self.pool.current_num_threads();
+        let work = self.open_time * u32::try_from(batch.len()).unwrap_or(u32::MAX);
+        if batch.len() < threads || threads < 2 || work < WORTH_FANNING_OUT {
+            return batch.iter().map(|taken| self.examine(taken)).collect();
+        }
+        let part = batch.len().div_ceil(threads);
+        self.pool.install(|| batch.par_iter().with_min_len(part).map(|taken| self.examine(taken)).collect())
     }
 
     fn examine(&self, taken: &Taken) -> Result<Concluding, Failure> {
@@ -181,7 +196,10 @@ impl Walk {
         if concluding.is_empty() {
             return Ok(());
         }
-        self.ledger.conclude(concluding).map(|_| ()).map_err(|failure| Failure(failure.to_string()))
+        fault::point("opening", "before-conclude");
+        self.ledger.conclude(concluding).map_err(|failure| Failure(failure.to_string()))?;
+        fault::point("opening", "after-conclude");
+        Ok(())
     }
 
     /// The same walk over held items, in the order of arrival, for those whose key may have come.

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::clock::Clock;
+use crate::fault;
 use crate::item::{Taken, Timestamp};
 use crate::store::failure::Failure;
 use crate::store::ledger::Outcome;
@@ -25,6 +26,7 @@ mod devices;
 pub(in crate::store) mod handover;
 pub(in crate::store) mod health;
 pub(in crate::store) mod lock;
+mod log;
 pub(in crate::store) mod migration;
 pub(in crate::store) mod pool;
 mod posting;
@@ -58,6 +60,8 @@ pub(in crate::store) struct Writer {
     shared: Shared,
     /// When upkeep was last looked at.
     looked: Instant,
+    /// Items taken or concluded since the length of the WAL was last looked at.
+    unmeasured: usize,
     /// Whether anything was committed since the WAL was last emptied.
     is_wal_used: bool,
     is_lost: bool,
@@ -79,7 +83,8 @@ impl Writer {
         observer: Arc<dyn Observer>,
         shared: Shared,
     ) -> Result<Self, Failure> {
-        let connection = connection::for_writing(&connection::file(data))?;
+        let mut connection = connection::for_writing(&connection::file(data))?;
+        log::settle(&mut connection, &connection::file(data))?;
         let books = Books::load(&connection, limits)?;
         let (items, bytes) = books.load_now();
         shared.load.set(items, bytes);
@@ -93,6 +98,7 @@ impl Writer {
             observer,
             shared,
             looked: Instant::now(),
+            unmeasured: 0,
             is_wal_used: true,
             is_lost: false,
         })
@@ -107,6 +113,11 @@ impl Writer {
                 Pull::Idle => self.rest(),
                 Pull::Jobs(jobs) => self.cycle(jobs),
             }
+        }
+        if !self.is_lost
+            && let Err(failure) = log::remove_on_close(&self.connection)
+        {
+            self.note(&failure);
         }
         drop(self);
         drop(lock);
@@ -124,6 +135,7 @@ impl Writer {
             Err(failure) => self.fail(jobs, &failure),
         }
         if let Err(failure) = self.between() {
+            self.books.revert();
             self.note(&failure);
         }
     }
@@ -165,10 +177,12 @@ impl Writer {
             let _ = answer.send(Ok(done));
         }
         self.ring();
+        fault::point("take", "before-handover");
         let taken = taken.into_iter().flat_map(|(delivery, origin, items)| delivery.hand_over(origin, items));
         self.shared.handover.push(taken.collect::<Vec<Taken>>().into_iter());
         self.shared.health.recovered();
         self.is_wal_used = true;
+        self.unmeasured += commit.jobs + commit.concluded.len();
         self.observer.committed(&commit);
     }
 
@@ -207,7 +221,10 @@ impl Writer {
 
     /// Between two batches: only what cannot wait for a quiet moment.
     fn between(&mut self) -> Result<(), Failure> {
-        upkeep::checkpoint(&self.connection)?;
+        if self.unmeasured >= upkeep::UNMEASURED {
+            self.unmeasured = 0;
+            upkeep::checkpoint(&self.connection)?;
+        }
         if self.books.unindexed >= upkeep::INDEXED * 2 {
             upkeep::index(&mut self.connection, &mut self.books)?;
         }
@@ -275,11 +292,12 @@ impl Writer {
         }
         // The old connection must be closed before the file is looked at again: a connection to nothing takes its place.
         self.connection = Connection::open_in_memory()?;
-        let connection = connection::for_writing(&connection::file(&self.data))?;
+        let mut connection = connection::for_writing(&connection::file(&self.data))?;
         let intact: String = connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
         if intact != "ok" {
             return Err(Failure::Damaged(intact));
         }
+        log::settle(&mut connection, &connection::file(&self.data))?;
         let books = Books::load(&connection, self.limits)?;
         self.books.compare(&connection, &books)?;
         let ((items, bytes), (old_items, old_bytes)) = (books.load_now(), self.books.load_now());
@@ -297,8 +315,10 @@ fn commit(
     jobs: &[Job],
     now: Timestamp,
 ) -> Result<Vec<Placed>, Failure> {
+    pass("before-begin", jobs);
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     books.posting.refresh(&transaction)?;
+    pass("after-begin", jobs);
     let mut placed = Vec::with_capacity(jobs.len());
     for job in jobs {
         placed.push(match job {
@@ -308,8 +328,20 @@ fn commit(
         });
     }
     books.write(&transaction, now)?;
+    pass("before-commit", jobs);
     transaction.commit()?;
+    pass("after-commit", jobs);
     Ok(placed)
+}
+
+/// A point of the cycle, for each kind of job in it.
+fn pass(moment: &str, jobs: &[Job]) {
+    if jobs.iter().any(|job| matches!(job, Job::Take(_))) {
+        fault::point("take", moment);
+    }
+    if jobs.iter().any(|job| matches!(job, Job::Conclude(_))) {
+        fault::point("conclude", moment);
+    }
 }
 
 /// However the writer ends, nobody waits for it in vain.

@@ -8,15 +8,23 @@
 )]
 
 mod administration;
+mod audit;
 mod crash;
 mod demo;
+mod disk;
+#[cfg(feature = "failpoints")]
+mod faults;
 mod fleet;
 mod gateway;
 mod hostile;
 mod keys;
+mod ledger;
 mod peers;
+mod powercut;
 mod profile;
 mod relay;
+mod strain;
 mod tidy;
 mod timing;
 mod vectors;
+mod wire;

@@ -22,6 +22,7 @@ struct Room(&'static str, &'static str, &'static str);
 const ROOMS: &[Room] = &[
     // leaves
     Room("item", "", "serde jiff hex uuid"),
+    Room("fault", "", ""),
     Room("clock", "", "item"),
     Room("codec", "*", "minicbor serde serde_json base64 hex flate2"),
     Room("problem", "", "axum serde serde_json uuid tracing"),
@@ -41,7 +42,7 @@ const ROOMS: &[Room] = &[
     Room(
         "relay",
         "",
-        "relay/profiles relay/accounts relay/transports item codec store/intake store/failure problem clock axum tokio tower tower_http sha2 tracing",
+        "relay/profiles relay/accounts relay/transports item codec store/intake store/failure problem clock fault axum tokio tower tower_http sha2 tracing",
     ),
     Room("envelope", "binding cose cms jose", "item codec minicbor der x509_cert serde_json base64 hex"),
     Room("guard/sequence", "", "item serde"),
@@ -54,7 +55,7 @@ const ROOMS: &[Room] = &[
     Room(
         "opening",
         "owner budget",
-        "item codec envelope guard guard/admit guard/settle guard/settled open payload store/ledger store/failure clock keystore/Keystore keystore/AdminError keystore/OpenError keystore/error keystore/key rayon tracing",
+        "item codec envelope guard guard/admit guard/settle guard/settled open payload store/ledger store/failure clock fault keystore/Keystore keystore/AdminError keystore/OpenError keystore/error keystore/key rayon tracing",
     ),
     // where both streets meet
     Room("store/failure", "", "rusqlite"),
@@ -83,7 +84,7 @@ const ROOMS: &[Room] = &[
     Room("main", "", "paperknife"),
 ];
 
-const STORE: &str = "store store/intake store/ledger store/reader store/failure item clock guard/settled guard/sequence payload \
+const STORE: &str = "store store/intake store/ledger store/reader store/failure item clock fault guard/settled guard/sequence payload \
                      rusqlite tokio serde serde_json uuid base64 hex sha2 jiff tracing";
 const ANYTHING: &str = "*";
 /// What every room may use: it gives errors their words.

@@ -7,9 +7,11 @@ use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use rusqlite::config::DbConfig;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags};
 
+use crate::fault;
 use crate::store::failure::Failure;
 
 /// 3.7.0 to 3.51.2 can corrupt a WAL that is reset.
@@ -40,11 +42,13 @@ pub(in crate::store) fn file(data: &Path) -> PathBuf {
     data.join("store.db")
 }
 
-/// A connection that reads and writes, and makes the file where there is none.
+/// A connection that reads and writes, and makes the file where there is none. Closing it leaves the log where it is:
+/// who has not settled it must not move it into the database.
 pub(in crate::store) fn for_writing(file: &Path) -> Result<Connection, Failure> {
     own(file)?;
     let connection = open(file, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
     set(&connection, WRITER_SETTINGS)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     Ok(connection)
 }
 
@@ -68,7 +72,12 @@ fn open(file: &Path, flags: OpenFlags) -> Result<Connection, Failure> {
     // A connection is used by one thread at a time: a writer's own, or behind the pool.
     let connection = Connection::open_with_flags(file, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    // Else SQLite looks at the values bound and prepares the statement of each conclusion anew, every time.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     set(&connection, SETTINGS)?;
+    if fault::is_on("synchronous-normal") {
+        set(&connection, &[("synchronous", "1")])?;
+    }
     Ok(connection)
 }
 

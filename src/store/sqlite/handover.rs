@@ -36,6 +36,8 @@ struct State {
     on_disk: i64,
     /// Counts rewinds, so that what was read before one does not count as given after it.
     turn: u64,
+    /// Whether opening sleeps: waking it while it is awake is a system call for nothing.
+    asleep: bool,
 }
 
 impl State {
@@ -80,7 +82,7 @@ impl Handover {
     pub(in crate::store) fn push(&self, items: impl Iterator<Item = Taken>) {
         let mut state = self.state();
         items.for_each(|item| state.push(item));
-        self.arrived.notify_one();
+        self.wake(state);
     }
 
     /// The next items in order, at most `max`; waits where there are none. `read` gives pending items after an id.
@@ -90,9 +92,13 @@ impl Handover {
         max: usize,
         read: impl FnOnce(i64, usize) -> Result<Vec<Taken>, Failure>,
     ) -> Result<Vec<Taken>, Failure> {
-        let nothing = |state: &mut State| state.waiting.is_empty() && !state.is_behind();
+        let nothing = |state: &mut State| {
+            state.asleep = state.waiting.is_empty() && !state.is_behind();
+            state.asleep
+        };
         let waited = self.arrived.wait_timeout_while(self.state(), wait, nothing);
         let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        state.asleep = false;
         if !state.waiting.is_empty() || !state.is_behind() {
             return Ok(state.pop(max));
         }
@@ -126,10 +132,22 @@ impl Handover {
         (state.bytes, state.given) = (0, 0);
         state.on_disk = state.committed;
         state.turn += 1;
-        self.arrived.notify_one();
+        self.wake(state);
+    }
+
+    /// Lets the state go first, so that who wakes need not wait for it.
+    fn wake(&self, mut state: MutexGuard<'_, State>) {
+        let asleep = std::mem::take(&mut state.asleep);
+        drop(state);
+        if asleep {
+            self.arrived.notify_one();
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -100,6 +100,9 @@ impl Drop for Lent<'_> {
         let keep = !state.suspended && state.idle.len() < IDLE;
         // Where it is not kept it is closed here, before the writer is told that nothing is out.
         state.idle.extend(self.connection.take().filter(|_| keep));
-        self.pool.0.changed.notify_all();
+        // Nobody waits for a connection but the writer that wants all of them back.
+        if state.suspended {
+            self.pool.0.changed.notify_all();
+        }
     }
 }

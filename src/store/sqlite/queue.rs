@@ -68,6 +68,8 @@ pub(in crate::store) struct Queue {
 struct State {
     jobs: VecDeque<Job>,
     closed: bool,
+    /// Whether the writer sleeps: waking one that is awake is a system call for nothing.
+    asleep: bool,
 }
 
 impl Queue {
@@ -81,15 +83,21 @@ impl Queue {
             return Err(Failure::Overloaded);
         }
         state.jobs.push_back(job);
-        self.arrived.notify_one();
+        if std::mem::take(&mut state.asleep) {
+            self.arrived.notify_one();
+        }
         Ok(())
     }
 
     /// What has arrived, at most `max`; waits where there is nothing yet. Jobs that were in before the end still come.
     pub(in crate::store) fn pull(&self, max: usize, wait: Duration) -> Pull {
-        let empty = |state: &mut State| state.jobs.is_empty() && !state.closed;
+        let empty = |state: &mut State| {
+            state.asleep = state.jobs.is_empty() && !state.closed;
+            state.asleep
+        };
         let waited = self.arrived.wait_timeout_while(self.state(), wait, empty);
         let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        state.asleep = false;
         let arrived = state.jobs.len().min(max);
         match arrived {
             0 if state.closed => Pull::Closed,

@@ -5,6 +5,7 @@
 
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
+use crate::fault;
 use crate::item::Timestamp;
 use crate::store::Limits;
 use crate::store::failure::Failure;
@@ -15,6 +16,8 @@ use crate::store::sqlite::books::Books;
 pub(in crate::store) const INDEXED: u64 = 8_192;
 /// Rows deleted at once.
 const DELETED: i64 = 512;
+/// Items between two looks at the length of the WAL: some hundred frames of it.
+pub(in crate::store) const UNMEASURED: usize = 256;
 /// WAL frames that are moved to the database before it grows.
 const FRAMES: i64 = 2_000;
 
@@ -38,7 +41,9 @@ pub(in crate::store) fn index(connection: &mut Connection, books: &mut Books) ->
         )?
         .execute(params![from, to])?;
     transaction.prepare_cached("UPDATE progress SET indexed = ?1")?.execute([to])?;
+    fault::point("index", "before-commit");
     transaction.commit()?;
+    fault::point("index", "after-commit");
     books.unindexed = books.unindexed.saturating_sub(count.cast_unsigned());
     Ok(true)
 }
@@ -69,7 +74,13 @@ pub(in crate::store) fn prune(
     deleted += prune_removed(&transaction)?;
     books.tallies.write(&transaction)?;
     books.posting.write(&transaction)?;
+    if deleted > 0 {
+        fault::point("prune", "before-commit");
+    }
     transaction.commit()?;
+    if deleted > 0 {
+        fault::point("prune", "after-commit");
+    }
     Ok(deleted > 0)
 }
 
@@ -180,14 +191,18 @@ fn prune_messages(connection: &Connection, before: Timestamp) -> Result<usize, F
 pub(in crate::store) fn checkpoint(connection: &Connection) -> Result<(), Failure> {
     let (waiting, moved) = frames(connection, "PRAGMA wal_checkpoint(NOOP)")?;
     if waiting - moved >= FRAMES {
+        fault::point("checkpoint", "before");
         frames(connection, "PRAGMA wal_checkpoint(PASSIVE)")?;
+        fault::point("checkpoint", "after");
     }
     Ok(())
 }
 
 /// Empties the WAL, when nobody is in a hurry.
 pub(in crate::store) fn truncate(connection: &Connection) -> Result<(), Failure> {
+    fault::point("truncate", "before");
     frames(connection, "PRAGMA wal_checkpoint(TRUNCATE)")?;
+    fault::point("truncate", "after");
     Ok(())
 }
 
