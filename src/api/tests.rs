@@ -2,6 +2,7 @@
 //! these tests need no cryptography; refused and held ones are what the owner makes of the bytes.
 
 mod contract;
+mod deliver;
 mod gate;
 mod house;
 mod operate;

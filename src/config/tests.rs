@@ -147,11 +147,22 @@ fn a_variable_that_is_mistyped_is_told_and_one_of_an_orchestrator_is_not() {
 
 #[test]
 fn a_key_for_later_is_taken_and_named() {
-    let loaded = parse(Path::new("t.toml"), "[relays.\"a.b\"]\nrate = 5\n[delivery]\ntimeout = \"15s\"\n").unwrap();
+    let loaded = parse(Path::new("t.toml"), "[relays.\"a.b\"]\nrate = 5\n[store]\nsqlite = {}\n").unwrap();
     let idle: Vec<String> = loaded.idle.iter().map(ToString::to_string).collect();
     assert_eq!(idle.len(), 2);
     assert!(idle.contains(&"t.toml:2: relays.a.b.rate: known, but without effect in this version".into()), "{idle:?}");
-    assert_eq!(faults("[delivery]\ntimeout = 15\n").len(), 1);
+    assert_eq!(faults("[relays.a]\nrate = \"fast\"\n").len(), 1);
+}
+
+#[test]
+fn delivery_reaches_what_the_file_names() {
+    let text = "[delivery]\nallow_http = true\nallow_networks = [\"10.0.0.0/8\", \"fd00::/8\"]\nschedule = [\"0s\", \"1m\"]\n";
+    let delivery = parse(Path::new("t.toml"), text).unwrap().config.delivery;
+    assert_eq!((delivery.allow_http, delivery.allow_networks.len(), delivery.schedule.len()), (true, 2, 2));
+    let wrong = ["timeout = 15", "allow_networks = [\"10.0.0.0\"]", "allow_networks = [\"10.0.0.0/33\"]", "schedule = []"];
+    for line in wrong {
+        assert_eq!(faults(&format!("[delivery]\n{line}\n")).len(), 1, "{line}");
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod conservation;
 mod cycle;
 mod house;
 mod once;
+mod outbox;
 mod order;
 mod questions;
 mod upkeep;

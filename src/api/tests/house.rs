@@ -9,11 +9,16 @@ use axum::http::{HeaderMap, Request};
 use axum::middleware::from_fn;
 use keystore::{Defaults, Keystore, Scope};
 use serde_json::Value;
+use tokio::sync::watch;
 use tower::ServiceExt;
 use uuid::Uuid;
 
 use crate::api::{Desk, routes};
 use crate::clock::SystemClock;
+use crate::delivery::connector::{Connector, Policy};
+use crate::delivery::schedule::Schedule;
+use crate::delivery::webhook::DEFAULT_SOURCE;
+use crate::delivery::{Control, Door, Office, Settings};
 use crate::guard::settled::{Counter, Facts, Sequenced, Settled};
 use crate::item::{Claims, ContentType, Format, Item, LayerSummary, Origin, Proven, Sealed, Timestamp};
 use crate::opening::{House as Opening, Owner};
@@ -33,6 +38,8 @@ pub(super) struct House {
     pub(super) keystore: Arc<Keystore>,
     pub(super) message: Uuid,
     pub(super) receipt: Uuid,
+    /// Ends streams when it goes.
+    pub(super) closing: Option<watch::Sender<bool>>,
     owner: Option<Owner>,
     _data: tempfile::TempDir,
 }
@@ -72,6 +79,7 @@ pub(super) async fn house() -> House {
     let store = Store::open(data.path(), StoreLimits::default(), clock.clone(), Arc::new(())).unwrap();
     let keystore = Arc::new(Keystore::open(data.path(), Defaults::default()).unwrap());
     let (receipt, message) = open_one(&store).await;
+    let (closing, closed) = watch::channel(false);
     let opening = Opening::new(Arc::clone(&keystore), Default::default());
     let owner = Owner::start(opening, store.ledger.clone(), 1).unwrap();
     let desk = Desk {
@@ -81,10 +89,26 @@ pub(super) async fn house() -> House {
         reopen: owner.reopen(),
         clock,
         metrics: Arc::new(|| "paperknife_pending 0\n".to_owned()),
+        delivery: control(&store, &keystore, closed),
         opening: owner.health(),
     };
     let app = routes(desk).fallback(not_found).method_not_allowed_fallback(method_not_allowed).layer(from_fn(complete));
-    House { app, store, keystore, message, receipt, owner: Some(owner), _data: data }
+    House { app, store, keystore, message, receipt, closing: Some(closing), owner: Some(owner), _data: data }
+}
+
+/// Webhooks may reach this machine, by http, and nothing else.
+fn control(store: &Store, keystore: &Arc<Keystore>, closed: watch::Receiver<bool>) -> Control {
+    let policy = Policy { allow_http: true, allow_networks: vec!["127.0.0.1/32".parse().unwrap()] };
+    let connector = Arc::new(Connector::new(policy, Duration::from_secs(5)).unwrap());
+    let office = Office {
+        outbox: store.outbox.clone(),
+        keystore: Arc::clone(keystore),
+        clock: Arc::new(SystemClock),
+        settings: Settings { schedule: Schedule::default(), source: DEFAULT_SOURCE.to_owned() },
+        door: Arc::clone(&connector) as Arc<dyn Door>,
+        told: Arc::new(|_, _| ()),
+    };
+    Control::new(Arc::new(office), connector, store.reader.clone(), closed)
 }
 
 impl House {

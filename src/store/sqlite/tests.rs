@@ -34,6 +34,7 @@ impl Bench {
             queue: Arc::new(Queue::default()),
             load: Arc::new(Load::new(1000, 1 << 20)),
             handover: Arc::new(Handover::default()),
+            bells: Arc::default(),
             health: Arc::new(Health::default()),
             pool: pool::Pool::open(data.path()).unwrap(),
         };

@@ -9,9 +9,10 @@ use crate::store::sqlite::{connection, lock};
 
 const FUTURE: &str = "ALTER TABLE relay ADD COLUMN colour TEXT; CREATE TABLE swatch (id INTEGER PRIMARY KEY) STRICT;";
 
+/// A store of version 1.
 fn old() -> TempDir {
     let data = TempDir::new().unwrap();
-    bring_forward(data.path()).unwrap();
+    migrate(&connection::file(data.path()), &STEPS[..1]).unwrap();
     let connection = open(&data);
     connection.execute("INSERT INTO relay VALUES ('a', 't', 'raw', '{}', x'00', 0)", []).unwrap();
     data
@@ -21,19 +22,20 @@ fn open(data: &TempDir) -> Connection {
     connection::for_writing(&connection::file(data.path())).unwrap()
 }
 
-fn two_steps() -> Vec<&'static str> {
+/// This program's, and one of a later one.
+fn steps_to_come() -> Vec<&'static str> {
     STEPS.iter().copied().chain([FUTURE]).collect()
 }
 
 #[test]
-fn version_1_becomes_2_and_its_copy_stays() {
+fn version_1_becomes_the_newest_and_its_copy_stays() {
     let data = old();
-    migrate(&connection::file(data.path()), &two_steps()).unwrap();
+    migrate(&connection::file(data.path()), &steps_to_come()).unwrap();
     let count = |connection: &Connection| {
         connection.query_row("SELECT count(*) FROM relay WHERE name = 'a'", [], |row| row.get::<_, i64>(0)).unwrap()
     };
     let now = open(&data);
-    assert_eq!((version(&now).unwrap(), count(&now)), (2, 1));
+    assert_eq!((version(&now).unwrap(), count(&now)), (3, 1));
     now.execute("INSERT INTO swatch VALUES (1)", []).unwrap();
     let backup = Connection::open(data.path().join("store.v1.backup")).unwrap();
     assert_eq!((version(&backup).unwrap(), count(&backup)), (1, 1));
@@ -44,9 +46,9 @@ fn version_1_becomes_2_and_its_copy_stays() {
 fn a_second_time_changes_nothing() {
     let data = old();
     let file = connection::file(data.path());
-    migrate(&file, &two_steps()).unwrap();
+    migrate(&file, &steps_to_come()).unwrap();
     std::fs::remove_file(data.path().join("store.v1.backup")).unwrap();
-    migrate(&file, &two_steps()).unwrap();
+    migrate(&file, &steps_to_come()).unwrap();
     assert!(!data.path().join("store.v1.backup").exists());
 }
 
@@ -59,25 +61,25 @@ fn a_step_that_fails_leaves_the_old_version_whole() {
     let now = open(&data);
     assert_eq!(version(&now).unwrap(), 1);
     assert!(now.prepare("SELECT * FROM half").is_err());
-    migrate(&connection::file(data.path()), &two_steps()).unwrap();
+    migrate(&connection::file(data.path()), &steps_to_come()).unwrap();
 }
 
 #[test]
 fn what_a_crash_left_of_a_copy_is_no_obstacle() {
     let data = old();
     std::fs::write(data.path().join("store.v1.partial"), b"half a copy").unwrap();
-    migrate(&connection::file(data.path()), &two_steps()).unwrap();
+    migrate(&connection::file(data.path()), &steps_to_come()).unwrap();
     assert!(data.path().join("store.v1.backup").exists());
 }
 
 #[test]
 fn a_newer_schema_is_refused_and_left_alone() {
     let data = old();
-    migrate(&connection::file(data.path()), &two_steps()).unwrap();
-    let newer = |result| matches!(result, Err(Failure::Schema { found: 2, known: 1, .. }));
+    migrate(&connection::file(data.path()), &steps_to_come()).unwrap();
+    let newer = |result| matches!(result, Err(Failure::Schema { found: 3, known: 2, .. }));
     assert!(newer(bring_forward(data.path())));
     assert!(newer(prepare(data.path())));
-    assert_eq!(version(&open(&data)).unwrap(), 2);
+    assert_eq!(version(&open(&data)).unwrap(), 3);
 }
 
 #[test]
