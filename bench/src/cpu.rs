@@ -31,7 +31,8 @@ pub(crate) fn of_process(id: u32) -> Result<Duration, Failed> {
 /// Resident memory of another process, bytes.
 pub(crate) fn memory_of(id: u32) -> Result<u64, Failed> {
     let status = std::fs::read_to_string(format!("/proc/{id}/status")).map_err(Failed::of)?;
-    let kib = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+    let kib =
+        status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
     kib.map(|kib| kib * 1024).ok_or_else(|| Failed("no VmRSS".to_owned()))
 }
 

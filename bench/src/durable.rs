@@ -96,7 +96,9 @@ fn commit(connection: &mut Connection, jobs: &[Job]) -> rusqlite::Result<Vec<Uui
     let mut ids = Vec::with_capacity(jobs.len());
     for job in jobs {
         let id = Uuid::now_v7();
-        transaction.prepare_cached("INSERT INTO body VALUES (?1, ?2)")?.execute(params![id.as_bytes(), &job.body[..]])?;
+        transaction
+            .prepare_cached("INSERT INTO body VALUES (?1, ?2)")?
+            .execute(params![id.as_bytes(), &job.body[..]])?;
         ids.push(id);
     }
     transaction.commit()?;

@@ -83,7 +83,10 @@ impl Fleet {
         let Order { shape, devices, messages } = order;
         let place = folder.join(format!("fleet-{}-{devices}-{messages}", shape.name()));
         if !place.join("envelopes").exists() {
-            report::say(format_args!("  sealing {messages} envelopes of shape {} of {devices} devices ...", shape.name()));
+            report::say(format_args!(
+                "  sealing {messages} envelopes of shape {} of {devices} devices ...",
+                shape.name()
+            ));
             make(&place, order)?;
         }
         let tokens = fs::read(place.join("tokens.json")).map_err(Failed::of)?;
@@ -123,7 +126,8 @@ fn make(place: &Path, order: Order) -> Result<(), Failed> {
     import(&keystore, keys)?;
     let api = keystore.token_add("bench", &[Scope::Read, Scope::Admin], TENANT).map_err(Failed::of)?;
     drop(keystore);
-    let request = Request { name: RELAY.into(), tenant: TENANT.into(), profile: "raw".into(), options: BTreeMap::new() };
+    let request =
+        Request { name: RELAY.into(), tenant: TENANT.into(), profile: "raw".into(), options: BTreeMap::new() };
     let (account, token) = accounts::make(&SystemClock, request).map_err(Failed::of)?;
     Store::administer(&data).and_then(|accounts| accounts.add(&account)).map_err(Failed::of)?;
     let tokens = serde_json::to_vec(&Tokens { relay: token.reveal().to_owned(), api }).map_err(Failed::of)?;

@@ -61,9 +61,8 @@ fn walk(bench: &Bench, items: &[Sealed]) -> Result<([Duration; ROOMS.len()], Vec
     let (house, arrival) = (&bench.house, bench.arrival());
     let mut times = [Duration::ZERO; ROOMS.len()];
     let parse = |sealed| Envelope::parse(sealed, &house.limits).map_err(|fault| Failed(format!("{fault:?}")));
-    let mut layers: Vec<(Envelope, Proof)> = timed(&mut times[0], || {
-        items.iter().map(|sealed| Ok((parse(sealed)?, Proof::none()))).collect()
-    })?;
+    let mut layers: Vec<(Envelope, Proof)> =
+        timed(&mut times[0], || items.iter().map(|sealed| Ok((parse(sealed)?, Proof::none()))).collect())?;
     let mut opened = Vec::new();
     for _ in 0..LAYERS {
         let found = timed(&mut times[1], || layers.into_iter().map(|layer| find(bench, &arrival, layer)).collect())?;

@@ -30,13 +30,7 @@ pub(crate) fn measure(place: &Place, rows: usize, devices: usize, report: &mut R
 }
 
 /// Fills the store without looking.
-fn grow(
-    place: &Place,
-    fleet: &Fleet,
-    data: &std::path::Path,
-    sent: &mut usize,
-    count: usize,
-) -> Result<(), Failed> {
+fn grow(place: &Place, fleet: &Fleet, data: &std::path::Path, sent: &mut usize, count: usize) -> Result<(), Failed> {
     let server = Server::gateway(&place.server, data)?;
     send(&server, fleet, sent, count)?;
     load::settle(&server, &fleet.api_token)
@@ -57,7 +51,11 @@ fn weigh(
     load::settle(&server, &fleet.api_token)?;
     let cpu = load::per_message(server.cpu()? - before, MEASURED);
     report.add(Figure::new(format!("server CPU a message with {rows} rows"), cpu, "us"));
-    report.add(Figure::new(format!("resident memory with {rows} rows"), server.memory()? as f64 / f64::from(1 << 20), "MiB"));
+    report.add(Figure::new(
+        format!("resident memory with {rows} rows"),
+        server.memory()? as f64 / f64::from(1 << 20),
+        "MiB",
+    ));
     let bytes = fs::metadata(data.join("store.db")).map_err(Failed::of)?.len();
     report.add(Figure::new(format!("store.db with {} rows", *sent), bytes as f64 / f64::from(1 << 20), "MiB"));
     Ok(())

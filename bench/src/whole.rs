@@ -80,7 +80,9 @@ const fn pace(run: &Run) -> Pace {
 fn show(shape: Shape, factor: Option<f64>, runs: &Runs, report: &mut Report) {
     let name = shape.name();
     let bare = report.value(&opening::floor_name(shape)).unwrap_or(f64::NAN);
-    report.add(Figure::new(format!("durable HTTP, body of shape {name}"), runs.floor.median(), "us").min(runs.floor.min()));
+    report.add(
+        Figure::new(format!("durable HTTP, body of shape {name}"), runs.floor.median(), "us").min(runs.floor.min()),
+    );
     let floor = runs.floor.median() + bare;
     let figure = Figure::new(format!("whole server, {name}"), runs.server.median(), "us").min(runs.server.min());
     report.add(match factor {

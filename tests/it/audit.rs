@@ -115,8 +115,11 @@ impl Audit {
         let readings = one("SELECT count(*) FROM reading r JOIN message m ON m.id = r.message");
         let values = one("SELECT count(DISTINCT value) FROM reading");
         let opened = self.counters.opened as i64;
-        self.fault(readings == opened && values == opened, || format!("{opened} opened, {readings} readings, {values} values"));
-        let orphans = one("SELECT count(*) FROM message m WHERE NOT EXISTS (SELECT 1 FROM identity i WHERE i.message = m.id)");
+        self.fault(readings == opened && values == opened, || {
+            format!("{opened} opened, {readings} readings, {values} values")
+        });
+        let orphans =
+            one("SELECT count(*) FROM message m WHERE NOT EXISTS (SELECT 1 FROM identity i WHERE i.message = m.id)");
         self.fault(orphans == 0, || format!("{orphans} messages without an identity"));
     }
 
@@ -127,7 +130,8 @@ impl Audit {
         let rows = counters.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?))).unwrap();
         for (device, ranges) in rows.map(Result::unwrap) {
             let ranges = paperknife::guard::sequence::Ranges::from_bytes(&ranges).unwrap();
-            let numbers = seen.query_map([device], |row| row.get::<_, i64>(0)).unwrap().map(|number| number.unwrap() as u64);
+            let numbers =
+                seen.query_map([device], |row| row.get::<_, i64>(0)).unwrap().map(|number| number.unwrap() as u64);
             let expected: Vec<u64> = ranges.spans().iter().flat_map(|span| span.from..=span.to).collect();
             let numbers: Vec<u64> = numbers.collect();
             self.fault(numbers == expected, || format!("device {device}: counter and messages differ"));

@@ -61,7 +61,8 @@ impl Scene {
     /// One delivery's status; acknowledged if it was taken.
     fn try_one(&mut self) -> u16 {
         let parcel = self.sealed.parcels(&mut self.devices, &mut self.dice, 1).pop_front().unwrap();
-        let reply = Wire::connect(self.gateway.url()).unwrap().deliver(&self.gateway.relay_token, &parcel.body).unwrap();
+        let reply =
+            Wire::connect(self.gateway.url()).unwrap().deliver(&self.gateway.relay_token, &parcel.body).unwrap();
         match reply.status {
             202 => self.ledger.acknowledge(parcel.values),
             503 => assert!(reply.retry_after.is_some(), "503 without Retry-After"),

@@ -25,7 +25,12 @@ fn dying_while_taking() {
 
 #[test]
 fn dying_between_take_and_conclude() {
-    matrix(&["take/before-handover", "take/before-answer", "opening/before-conclude", "opening/after-conclude"], 5, 300, &[]);
+    matrix(
+        &["take/before-handover", "take/before-answer", "opening/before-conclude", "opening/after-conclude"],
+        5,
+        300,
+        &[],
+    );
 }
 
 #[test]
@@ -147,7 +152,8 @@ impl Scene {
 #[test]
 fn the_demo_fails_when_duplicates_are_not_looked_for() {
     let mut demo = Command::new(BINARY);
-    let output = demo.args(["demo", "--for", "12", "--rate", "40"]).env("FAILPOINTS", "no-duplicate-check").output().unwrap();
+    let output =
+        demo.args(["demo", "--for", "12", "--rate", "40"]).env("FAILPOINTS", "no-duplicate-check").output().unwrap();
     let shown = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(1), "{shown}");
 }

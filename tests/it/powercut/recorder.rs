@@ -22,8 +22,11 @@ pub(crate) struct Recorder {
 impl Recorder {
     /// Of the folder `data`, with its log beside it.
     pub(crate) fn of(data: &Path) -> Self {
-        let recorder =
-            Self { data: data.to_owned(), log: data.with_file_name("disk.log"), faults: data.with_file_name("disk.faults") };
+        let recorder = Self {
+            data: data.to_owned(),
+            log: data.with_file_name("disk.log"),
+            faults: data.with_file_name("disk.faults"),
+        };
         std::fs::write(&recorder.faults, [0; 16]).unwrap();
         File::create(&recorder.log).unwrap();
         recorder
@@ -77,7 +80,12 @@ fn library() -> &'static PathBuf {
     LIBRARY.get_or_init(|| {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/powercut/recorder.c");
         let built = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("recorder-{}.so", std::process::id()));
-        let compiled = Command::new("cc").args(["-shared", "-fPIC", "-O2", "-Wall", "-Wextra", "-Werror", "-o"]).arg(&built).arg(source).arg("-ldl").status();
+        let compiled = Command::new("cc")
+            .args(["-shared", "-fPIC", "-O2", "-Wall", "-Wextra", "-Werror", "-o"])
+            .arg(&built)
+            .arg(source)
+            .arg("-ldl")
+            .status();
         assert!(compiled.expect("cc").success());
         built
     })
