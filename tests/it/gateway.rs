@@ -175,7 +175,6 @@ impl Gateway {
     }
 
     /// Waits for the server's end.
-    #[cfg(feature = "failpoints")]
     pub(crate) fn wait(&mut self) -> ExitStatus {
         self.server.child.wait().expect("its end")
     }

@@ -27,4 +27,5 @@ mod strain;
 mod tidy;
 mod timing;
 mod vectors;
+mod webhooks;
 mod wire;

@@ -16,8 +16,8 @@ fn python() -> PathBuf {
 }
 
 /// Puts questions to the peer, one JSON line each.
-fn ask(questions: &[Value]) -> Vec<Value> {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/pycose_peer.py");
+pub(crate) fn ask(script: &str, questions: &[Value]) -> Vec<Value> {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers").join(script);
     let mut child = Command::new(python()).arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let lines: String = questions.iter().map(|question| format!("{question}\n")).collect();
     child.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
@@ -87,7 +87,7 @@ fn sealed_by_us() -> Vec<Value> {
 #[test]
 fn pycose_opens_what_the_device_seals() {
     let questions = sealed_by_us();
-    let answers = ask(&questions);
+    let answers = ask("pycose_peer.py", &questions);
     assert_eq!(answers.len(), questions.len());
     for (nth, answer) in answers.iter().enumerate() {
         assert_eq!(answer["plaintext_hex"], CONTENT, "{answer}");
@@ -97,7 +97,7 @@ fn pycose_opens_what_the_device_seals() {
     // The peer is no rubber stamp: another path is another binding.
     let mut elsewhere = questions[0].clone();
     elsewhere["path"] = json!("/19/1/0");
-    assert!(ask(&[elsewhere])[0]["error"].is_string());
+    assert!(ask("pycose_peer.py", &[elsewhere])[0]["error"].is_string());
 }
 
 #[test]
@@ -125,7 +125,7 @@ fn we_open_what_pycose_seals() {
             questions.push(question);
         }
     }
-    for (nth, answer) in ask(&questions).iter().enumerate() {
+    for (nth, answer) in ask("pycose_peer.py", &questions).iter().enumerate() {
         let sealed = bytes(answer["sealed_hex"].as_str().unwrap_or_else(|| panic!("{answer}")));
         let item = gateway.deliver(&sealed, Some(DEVICE), Some(PATH));
         assert_eq!(item["verdict"], "opened", "{}: {}", questions[nth]["shape"], item["reason"]);

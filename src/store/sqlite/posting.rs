@@ -188,7 +188,7 @@ impl Books {
         if self.posting.active.is_empty() {
             return Ok(());
         }
-        let (tenant, kinds) = (&*standing.tenant, [
+        let (tenant, kinds) = (&*standing.came.tenant, [
             (true, EventType::MessageOpened),
             (step.gap_before.is_some(), EventType::DeviceGap),
             (step.fills.is_some(), EventType::DeviceGapFilled),
@@ -208,7 +208,7 @@ impl Books {
         device: Option<&str>,
         reason: Reason,
     ) -> Result<(), Failure> {
-        let tenant = &*standing.tenant;
+        let tenant = &*standing.came.tenant;
         let refused = Occurrence { kind: EventType::MessageRefused, source, tenant, device, readings: &[] };
         self.post(connection, &refused, standing.now)?;
         if reason == Reason::SequenceReused {
@@ -227,7 +227,7 @@ impl Books {
         message: Option<uuid::Uuid>,
     ) -> Result<(), Failure> {
         let told = Told { message, ..told(standing, device) };
-        self.tell(connection, EventType::DeviceReplay, &standing.tenant, device, &told, standing.now)
+        self.tell(connection, EventType::DeviceReplay, &standing.came.tenant, device, &told, standing.now)
     }
 
     /// Keeps and posts that an item waits. The row of the held item goes when its key comes; this one stays.
@@ -240,7 +240,7 @@ impl Books {
     ) -> Result<(), Failure> {
         let (reason, key_names) = (Some(held.reason.as_str()), Some(held.key_names.as_slice()));
         let told = Told { held: Some(id.uuid()), reason, key_names, ..told(standing, None) };
-        self.tell(connection, EventType::MessageHeld, &standing.tenant, None, &told, standing.now)
+        self.tell(connection, EventType::MessageHeld, &standing.came.tenant, None, &told, standing.now)
     }
 
     /// Keeps an event in a row of its own, and posts it.
@@ -294,14 +294,14 @@ fn told<'a>(standing: &'a Standing, device: Option<&'a str>) -> Told<'a> {
     Told {
         message: None,
         device,
-        relay: &standing.relay,
-        received_at: standing.received_at,
+        relay: &standing.came.relay,
+        received_at: standing.came.received_at,
         held: None,
         reason: None,
         key_names: None,
         claims: Claimed {
-            relay_endpoint: standing.claims.endpoint.as_deref(),
-            relay_path: standing.claims.path.as_deref(),
+            relay_endpoint: standing.came.claims.endpoint.as_deref(),
+            relay_path: standing.came.claims.path.as_deref(),
         },
     }
 }
