@@ -19,10 +19,10 @@ use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::item::Timestamp;
+use crate::store::event::Interest;
 use crate::store::failure::Failure;
 use crate::store::outbox::{Attempted, Becomes, Due, Made, Outbox, Parcel};
 use crate::store::reader::{Cursor, Reader};
-use crate::store::event::Interest;
 use crate::store::subscription::{Sink, Subscription};
 
 pub mod connector;
@@ -394,12 +394,15 @@ impl Office {
         let Sink::Webhook { url, headers } = subscription.spec.sink.clone();
         let letter = aside(self, move |office| office.write(&subscription, &parcel, at)).await?;
         let mut all = letter.headers;
-        all.extend(headers.iter().filter_map(|(name, value)| {
-            webhook::custom_header(name, value).map(|(name, value)| (Some(name), value))
-        }));
+        all.extend(
+            headers.iter().filter_map(|(name, value)| {
+                webhook::custom_header(name, value).map(|(name, value)| (Some(name), value))
+            }),
+        );
         let answer = self.door.post(&url, all, letter.body).await;
         let duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let retry = answer.as_ref().ok().and_then(|answer| retry_after(answer.retry_after.as_deref()?, self.clock.now()));
+        let retry =
+            answer.as_ref().ok().and_then(|answer| retry_after(answer.retry_after.as_deref()?, self.clock.now()));
         let (status_code, error) = match answer {
             Ok(answer) => (Some(answer.status), class(answer.status)),
             Err(unreached) => (None, Some(unreached.as_str())),

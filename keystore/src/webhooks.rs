@@ -72,16 +72,10 @@ impl Keystore {
 
     /// Signs `prefix ‖ body` with each secret that holds now: signatures, separated by spaces, the newest first.
     /// None where the webhook has no secret.
-    pub fn webhook_sign(
-        &self,
-        tenant: &str,
-        id: &str,
-        prefix: &str,
-        body: &[u8],
-    ) -> Result<Option<String>, OpenError> {
-        let found = self.records.read(|connection| {
-            Ok::<_, OpenError>((find(connection, &self.ring, tenant, id)?, now(connection)?))
-        })?;
+    pub fn webhook_sign(&self, tenant: &str, id: &str, prefix: &str, body: &[u8]) -> Result<Option<String>, OpenError> {
+        let found = self
+            .records
+            .read(|connection| Ok::<_, OpenError>((find(connection, &self.ring, tenant, id)?, now(connection)?)))?;
         let (Some(row), now) = found else { return Ok(None) };
         let aad = aad(tenant, id);
         let mut signatures = Vec::new();

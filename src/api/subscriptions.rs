@@ -18,9 +18,9 @@ use crate::delivery::webhook::custom_header;
 use crate::item::Timestamp;
 use crate::problem::{Code, Problem};
 use crate::store::event::{Event, EventType};
+use crate::store::failure::Failure;
 use crate::store::glob::Glob;
 use crate::store::outbox::{Made, Outbox, Parcel};
-use crate::store::failure::Failure;
 use crate::store::subscription::{Attempt, BodyFormat, Filter, Order, Sink, Spec, Status, Subscription};
 
 /// Patterns of one kind, and headers.

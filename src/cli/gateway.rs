@@ -62,7 +62,16 @@ impl Gateway {
             .map_err(|failure| Failed::said(failure.to_string()))?;
         let connector = Arc::new(connector(config)?);
         let office = Arc::new(office(config, &store, &keystore, &connector, &watch)?);
-        Ok(Self { store, keystore, owner, office, connector, watch, relay: relay_limits(config), listen: listen_limits(config) })
+        Ok(Self {
+            store,
+            keystore,
+            owner,
+            office,
+            connector,
+            watch,
+            relay: relay_limits(config),
+            listen: listen_limits(config),
+        })
     }
 
     /// On the first start, the token with which the operator makes all others.
@@ -222,8 +231,9 @@ pub(super) fn prepare(data: &Path) -> Result<(), Failed> {
 /// The way out, as far as the configuration lets it lead.
 fn connector(config: &Config) -> Result<Connector, Failed> {
     let networks = config.delivery.allow_networks.iter().map(|network| network.parse());
-    let allow_networks =
-        networks.collect::<Result<_, _>>().map_err(|error| Failed::said(format!("delivery.allow_networks: {error}")))?;
+    let allow_networks = networks
+        .collect::<Result<_, _>>()
+        .map_err(|error| Failed::said(format!("delivery.allow_networks: {error}")))?;
     let policy = Policy { allow_http: config.delivery.allow_http, allow_networks };
     Connector::new(policy, config.delivery.timeout).map_err(|error| Failed::said(format!("cannot set up TLS: {error}")))
 }

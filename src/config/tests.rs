@@ -156,10 +156,12 @@ fn a_key_for_later_is_taken_and_named() {
 
 #[test]
 fn delivery_reaches_what_the_file_names() {
-    let text = "[delivery]\nallow_http = true\nallow_networks = [\"10.0.0.0/8\", \"fd00::/8\"]\nschedule = [\"0s\", \"1m\"]\n";
+    let text =
+        "[delivery]\nallow_http = true\nallow_networks = [\"10.0.0.0/8\", \"fd00::/8\"]\nschedule = [\"0s\", \"1m\"]\n";
     let delivery = parse(Path::new("t.toml"), text).unwrap().config.delivery;
     assert_eq!((delivery.allow_http, delivery.allow_networks.len(), delivery.schedule.len()), (true, 2, 2));
-    let wrong = ["timeout = 15", "allow_networks = [\"10.0.0.0\"]", "allow_networks = [\"10.0.0.0/33\"]", "schedule = []"];
+    let wrong =
+        ["timeout = 15", "allow_networks = [\"10.0.0.0\"]", "allow_networks = [\"10.0.0.0/33\"]", "schedule = []"];
     for line in wrong {
         assert_eq!(faults(&format!("[delivery]\n{line}\n")).len(), 1, "{line}");
     }

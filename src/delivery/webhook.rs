@@ -102,7 +102,8 @@ fn attributes(headers: &mut HeaderMap, parcel: &Parcel, id: &str, source: &str) 
     let event = &parcel.event;
     let kind = format!("{REVERSE_DNS}{}", event.kind.as_str());
     let time = event.time.to_string();
-    let given = [("ce-specversion", "1.0"), ("ce-id", id), ("ce-source", source), ("ce-type", &kind), ("ce-time", &time)];
+    let given =
+        [("ce-specversion", "1.0"), ("ce-id", id), ("ce-source", source), ("ce-type", &kind), ("ce-time", &time)];
     for (name, value) in given {
         insert(headers, name, &escaped(value));
     }
@@ -153,12 +154,22 @@ const BYTES: HeaderValue = HeaderValue::from_static("application/octet-stream");
 /// or is ours. None: it may not.
 pub fn custom_header(name: &str, value: &str) -> Option<(HeaderName, HeaderValue)> {
     const OURS: [&str; 11] = [
-        "host", "content-length", "content-type", "transfer-encoding", "connection", "upgrade", "te", "trailer", "expect",
-        "keep-alive", "user-agent",
+        "host",
+        "content-length",
+        "content-type",
+        "transfer-encoding",
+        "connection",
+        "upgrade",
+        "te",
+        "trailer",
+        "expect",
+        "keep-alive",
+        "user-agent",
     ];
     let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
     let text = name.as_str();
-    let reserved = OURS.contains(&text) || ["webhook-", "ce-", "proxy-", "svix-"].iter().any(|own| text.starts_with(own));
+    let reserved =
+        OURS.contains(&text) || ["webhook-", "ce-", "proxy-", "svix-"].iter().any(|own| text.starts_with(own));
     let mut value = HeaderValue::from_str(value).ok().filter(|_| !reserved)?;
     value.set_sensitive(true);
     Some((name, value))

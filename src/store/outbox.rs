@@ -197,9 +197,8 @@ impl Outbox {
     ) -> Result<u64, Failure> {
         let (mut cursor, mut enqueued) = (Cursor::before(from), 0);
         loop {
-            let page = self
-                .pool
-                .read(|connection| events::refer(connection, &of.tenant, interest, cursor, Some(to), PAGE))?;
+            let page =
+                self.pool.read(|connection| events::refer(connection, &of.tenant, interest, cursor, Some(to), PAGE))?;
             enqueued += page.events.len() as u64;
             if !page.events.is_empty() {
                 self.done(Change::Enqueue { subscription: of.row, events: page.events })?;
@@ -215,12 +214,7 @@ impl Outbox {
     ///
     /// # Errors
     /// Where it cannot be stored: it will be sent again then, under the same id.
-    pub fn attempted(
-        &self,
-        subscription: i64,
-        attempts: Vec<Attempted>,
-        give_up_after_ms: i64,
-    ) -> Result<(), Failure> {
+    pub fn attempted(&self, subscription: i64, attempts: Vec<Attempted>, give_up_after_ms: i64) -> Result<(), Failure> {
         self.change(Change::Attempted { subscription, attempts, give_up_after_ms }).map(drop)
     }
 

@@ -5,7 +5,7 @@ mod conservation;
 mod cycle;
 mod house;
 mod once;
-mod outbox;
 mod order;
+mod outbox;
 mod questions;
 mod upkeep;

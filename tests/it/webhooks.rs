@@ -117,7 +117,8 @@ fn ask(gateway: &Gateway, token: &str, method: &str, path: &str, body: &Value) -
 }
 
 fn subscribe(gateway: &Gateway, token: &str, receiver: &Receiver, more: &Value) -> Value {
-    let mut body = json!({"name": "hook", "sink": {"kind": "webhook", "url": receiver.url}, "events": ["message.opened"]});
+    let mut body =
+        json!({"name": "hook", "sink": {"kind": "webhook", "url": receiver.url}, "events": ["message.opened"]});
     body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     ask(gateway, token, "POST", "/v1/subscriptions", &body)
 }
@@ -174,7 +175,8 @@ fn verifiers_of_others_accept_every_delivery_and_a_rotation_too() {
         ];
         let answers = peers::ask("webhook_peer.py", &accepted.concat());
         assert!(answers.len() == 12 && answers.iter().all(|answer| *answer == json!([true, true])), "{answers:?}");
-        let refused = [questions(&got[6..], first), questions(&got[6..], &second[nth]), questions(&before[nth], &third[nth])];
+        let refused =
+            [questions(&got[6..], first), questions(&got[6..], &second[nth]), questions(&before[nth], &third[nth])];
         let answers = peers::ask("webhook_peer.py", &refused.concat());
         assert!(answers.iter().all(|answer| *answer == json!([false, false])), "{answers:?}");
     }
@@ -209,7 +211,9 @@ fn endpoints_that_are_dead_slow_or_hung_take_nothing_from_the_others() {
     for receiver in &bad {
         *receiver.manner.lock().unwrap() = Manner::Says(200);
     }
-    eventually(Duration::from_secs(60), "the healed have it too", || bad.iter().all(|receiver| receiver.ids().len() == 3));
+    eventually(Duration::from_secs(60), "the healed have it too", || {
+        bad.iter().all(|receiver| receiver.ids().len() == 3)
+    });
     assert!(bad.iter().all(|receiver| receiver.ids() == good[0].ids()));
     eventually(Duration::from_secs(30), "the queues are empty", || gateway.metric("paperknife_delivery_queue") == 0.0);
     assert_eq!(gateway.metric_with("paperknife_deliveries_total", &["delivered"]), 300.0);
@@ -257,7 +261,12 @@ fn follow(gateway: &Gateway, last: Option<&str>, count: usize) -> Vec<(String, V
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     let last = last.map(|id| format!("last-event-id: {id}\r\n")).unwrap_or_default();
-    write!(stream, "GET /v1/stream?events=message.opened HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n{last}\r\n", gateway.api_token).unwrap();
+    write!(
+        stream,
+        "GET /v1/stream?events=message.opened HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n{last}\r\n",
+        gateway.api_token
+    )
+    .unwrap();
     let mut id = String::new();
     let mut events = Vec::new();
     for line in BufReader::new(stream).lines().map_while(Result::ok) {

@@ -108,7 +108,8 @@ async fn a_stream_goes_on_where_it_was_left() {
     let house = house().await;
     let token = house.token(&[Scope::Read]);
     let open = async |last: Option<&str>| {
-        let request = Request::get("/v1/stream?events=message.refused").header("authorization", format!("Bearer {token}"));
+        let request =
+            Request::get("/v1/stream?events=message.refused").header("authorization", format!("Bearer {token}"));
         let request = last.into_iter().fold(request, |request, id| request.header("last-event-id", id));
         let answer = house.app.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
         assert_eq!(answer.status(), 200);
@@ -132,6 +133,7 @@ async fn a_stream_goes_on_where_it_was_left() {
     let (third, same) = (next(&mut body).await, next(&mut again).await);
     assert!(id(&first) < id(&second) && id(&second) < id(&third));
     assert_eq!(third, same);
-    let bad = Request::get("/v1/stream").header("authorization", format!("Bearer {token}")).header("last-event-id", "x");
+    let bad =
+        Request::get("/v1/stream").header("authorization", format!("Bearer {token}")).header("last-event-id", "x");
     assert_eq!(house.send(bad.body(Body::empty()).unwrap()).await.status, 400);
 }

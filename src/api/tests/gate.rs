@@ -11,7 +11,11 @@ use crate::api::{Route, table};
 
 /// A path of the route that names nothing.
 fn concrete(route: &Route) -> String {
-    route.path.replace("{id}", "01900000-0000-7000-8000-000000000000").replace("{name}", "nobody").replace("{delivery}", "01900000-0000-7000-8000-000000000000")
+    route
+        .path
+        .replace("{id}", "01900000-0000-7000-8000-000000000000")
+        .replace("{name}", "nobody")
+        .replace("{delivery}", "01900000-0000-7000-8000-000000000000")
 }
 
 async fn status(house: &House, route: &Route, token: Option<&str>) -> u16 {

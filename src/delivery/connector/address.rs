@@ -43,18 +43,18 @@ const BLOCKED_V4: &[V4] = &[
 ];
 
 const BLOCKED_V6: &[V6] = &[
-    ([0; 8], 96),                        // unspecified, loopback, compatible
+    ([0; 8], 96), // unspecified, loopback, compatible
     // NAT64 of a network's own (RFC 8215): what it leads to is that network's to know.
     ([0x64, 0xff9b, 1, 0, 0, 0, 0, 0], 48),
-    ([0x100, 0, 0, 0, 0, 0, 0, 0], 64),  // discard
-    ([0x2001, 0, 0, 0, 0, 0, 0, 0], 23), // protocol assignments
+    ([0x100, 0, 0, 0, 0, 0, 0, 0], 64),      // discard
+    ([0x2001, 0, 0, 0, 0, 0, 0, 0], 23),     // protocol assignments
     ([0x2001, 0xdb8, 0, 0, 0, 0, 0, 0], 32), // documentation
-    ([0x3fff, 0, 0, 0, 0, 0, 0, 0], 20), // documentation
-    ([0x5f00, 0, 0, 0, 0, 0, 0, 0], 16), // SRv6
-    ([0xfc00, 0, 0, 0, 0, 0, 0, 0], 7),  // unique local
-    ([0xfe80, 0, 0, 0, 0, 0, 0, 0], 10), // link-local
-    ([0xfec0, 0, 0, 0, 0, 0, 0, 0], 10), // site-local
-    ([0xff00, 0, 0, 0, 0, 0, 0, 0], 8),  // multicast
+    ([0x3fff, 0, 0, 0, 0, 0, 0, 0], 20),     // documentation
+    ([0x5f00, 0, 0, 0, 0, 0, 0, 0], 16),     // SRv6
+    ([0xfc00, 0, 0, 0, 0, 0, 0, 0], 7),      // unique local
+    ([0xfe80, 0, 0, 0, 0, 0, 0, 0], 10),     // link-local
+    ([0xfec0, 0, 0, 0, 0, 0, 0, 0], 10),     // site-local
+    ([0xff00, 0, 0, 0, 0, 0, 0, 0], 8),      // multicast
 ];
 
 fn in_v4(ip: Ipv4Addr, network: [u8; 4], length: u32) -> bool {

@@ -30,23 +30,65 @@ async fn post(connector: &Connector, url: &str) -> Result<Answer, Unreached> {
 async fn what_leads_inside_is_refused_on_create_and_on_connect() {
     let connector = connector(Policy::default());
     let rows = [
-        "https://127.0.0.1/", "https://127.8.9.1/", "https://[::1]/", "https://0.0.0.0/", "https://[::]/",
-        "https://[::ffff:127.0.0.1]/", "https://[::ffff:7f00:1]/", "https://[::127.0.0.1]/", "https://2130706433/",
-        "https://017700000001/", "https://0x7f000001/", "https://0x7f.1/", "https://127.1/", "https://①②⑦.0.0.1/",
-        "https://169.254.169.254/", "https://[fd00:ec2::254]/", "https://100.64.0.1/", "https://[64:ff9b::7f00:1]/",
-        "https://[64:ff9b:1::7f00:1]/", "https://[2002:7f00:1::]/", "https://[2001:0:1:1::80ff:fffe]/",
-        "https://10.0.0.1/", "https://192.168.1.1/", "https://172.31.0.1/", "https://[fe80::1]/", "https://224.0.0.1/",
-        "https://255.255.255.255/", "https://localhost/", "https://localhost./", "https://127。0。0。1/",
-        "https://user@8.8.8.8/", "https://user:password@8.8.8.8/", "https://8.8.8.8/#f", "http://8.8.8.8/",
-        "https://8.8.8.8:22/", "https://8.8.8.8:25/", "https://8.8.8.8:6379/", "https://example.com:8443/",
-        "file:///etc/passwd", "gopher://8.8.8.8/", "unix:/run/x", "ftp://8.8.8.8/", "javascript:1", "https:///",
-        "https://8.8.8.8/\r\nx", "https://8.8.8.8/\tx", "https://8.8.8.8\\@127.0.0.1/", "https://", "", "8.8.8.8",
+        "https://127.0.0.1/",
+        "https://127.8.9.1/",
+        "https://[::1]/",
+        "https://0.0.0.0/",
+        "https://[::]/",
+        "https://[::ffff:127.0.0.1]/",
+        "https://[::ffff:7f00:1]/",
+        "https://[::127.0.0.1]/",
+        "https://2130706433/",
+        "https://017700000001/",
+        "https://0x7f000001/",
+        "https://0x7f.1/",
+        "https://127.1/",
+        "https://①②⑦.0.0.1/",
+        "https://169.254.169.254/",
+        "https://[fd00:ec2::254]/",
+        "https://100.64.0.1/",
+        "https://[64:ff9b::7f00:1]/",
+        "https://[64:ff9b:1::7f00:1]/",
+        "https://[2002:7f00:1::]/",
+        "https://[2001:0:1:1::80ff:fffe]/",
+        "https://10.0.0.1/",
+        "https://192.168.1.1/",
+        "https://172.31.0.1/",
+        "https://[fe80::1]/",
+        "https://224.0.0.1/",
+        "https://255.255.255.255/",
+        "https://localhost/",
+        "https://localhost./",
+        "https://127。0。0。1/",
+        "https://user@8.8.8.8/",
+        "https://user:password@8.8.8.8/",
+        "https://8.8.8.8/#f",
+        "http://8.8.8.8/",
+        "https://8.8.8.8:22/",
+        "https://8.8.8.8:25/",
+        "https://8.8.8.8:6379/",
+        "https://example.com:8443/",
+        "file:///etc/passwd",
+        "gopher://8.8.8.8/",
+        "unix:/run/x",
+        "ftp://8.8.8.8/",
+        "javascript:1",
+        "https:///",
+        "https://8.8.8.8/\r\nx",
+        "https://8.8.8.8/\tx",
+        "https://8.8.8.8\\@127.0.0.1/",
+        "https://",
+        "",
+        "8.8.8.8",
     ];
     for url in rows {
         let created = connector.admit(url).await;
         assert!(matches!(created, Err(Unreached::Url | Unreached::BlockedAddress)), "{url:?} on create: {created:?}");
         let connected = post(&connector, url).await;
-        assert!(matches!(connected, Err(Unreached::Url | Unreached::BlockedAddress)), "{url:?} on connect: {connected:?}");
+        assert!(
+            matches!(connected, Err(Unreached::Url | Unreached::BlockedAddress)),
+            "{url:?} on connect: {connected:?}"
+        );
     }
     assert!(connector.admit(&format!("https://8.8.8.8/{}", "a".repeat(3000))).await.is_err());
     assert_eq!(connector.admit("https://8.8.8.8/hook?a=b").await, Ok(()));
@@ -55,15 +97,51 @@ async fn what_leads_inside_is_refused_on_create_and_on_connect() {
 
 #[test]
 fn addresses_are_judged_by_what_they_stand_for() {
-    let public = ["8.8.8.8", "1.1.1.1", "172.32.0.1", "100.128.0.1", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808",
-        "2002:808:808::1", "198.20.0.1", "192.0.1.1", "2001:200::1"];
+    let public = [
+        "8.8.8.8",
+        "1.1.1.1",
+        "172.32.0.1",
+        "100.128.0.1",
+        "2606:4700::1111",
+        "::ffff:8.8.8.8",
+        "64:ff9b::808:808",
+        "2002:808:808::1",
+        "198.20.0.1",
+        "192.0.1.1",
+        "2001:200::1",
+    ];
     for text in public {
         assert!(address::is_public(text.parse::<IpAddr>().unwrap()), "{text}");
     }
-    let blocked = ["0.1.2.3", "10.255.0.1", "100.127.255.255", "172.16.0.1", "192.0.0.8", "192.0.2.1", "192.88.99.1",
-        "198.19.255.255", "198.51.100.1", "203.0.113.9", "239.1.1.1", "250.0.0.1", "::", "::1", "fc00::1", "fdff::1",
-        "febf::1", "fec0::1", "ff02::1", "100::1", "2001:db8::1", "3fff::1", "2001:1ff::1", "5f00::1", "::ffff:0:10.0.0.1",
-        "2002:a00:1::", "64:ff9b:1::808:808"];
+    let blocked = [
+        "0.1.2.3",
+        "10.255.0.1",
+        "100.127.255.255",
+        "172.16.0.1",
+        "192.0.0.8",
+        "192.0.2.1",
+        "192.88.99.1",
+        "198.19.255.255",
+        "198.51.100.1",
+        "203.0.113.9",
+        "239.1.1.1",
+        "250.0.0.1",
+        "::",
+        "::1",
+        "fc00::1",
+        "fdff::1",
+        "febf::1",
+        "fec0::1",
+        "ff02::1",
+        "100::1",
+        "2001:db8::1",
+        "3fff::1",
+        "2001:1ff::1",
+        "5f00::1",
+        "::ffff:0:10.0.0.1",
+        "2002:a00:1::",
+        "64:ff9b:1::808:808",
+    ];
     for text in blocked {
         assert!(!address::is_public(text.parse::<IpAddr>().unwrap()), "{text}");
     }
@@ -81,7 +159,11 @@ fn of_mixed_answers_only_the_public_are_dialled() {
     let inside = Policy { allow_networks: vec!["10.0.0.0/8".parse().unwrap()], ..Policy::default() };
     let target = inside.target("https://erp.example:8443/").unwrap();
     let mixed = addresses(&["10.0.0.1:8443", "8.8.8.8:8443", "192.168.0.1:8443"]);
-    assert_eq!(inside.choose(&target, &mixed), Ok(addresses(&["10.0.0.1:8443"])), "any port, but of that network alone");
+    assert_eq!(
+        inside.choose(&target, &mixed),
+        Ok(addresses(&["10.0.0.1:8443"])),
+        "any port, but of that network alone"
+    );
 }
 
 /// A receiver that answers every connection with these bytes.
@@ -168,5 +250,9 @@ async fn tls_asks_for_a_certificate_of_that_name_that_is_trusted() {
     let trusting = Connector::trusting(roots, local(), Duration::from_secs(5)).unwrap();
     assert_eq!(post(&trusting, &format!("https://localhost:{port}/")).await.map(|answer| answer.status), Ok(200));
     assert_eq!(post(&trusting, &format!("https://127.0.0.1:{port}/")).await, Err(Unreached::Tls), "another name");
-    assert_eq!(post(&connector(local()), &format!("https://localhost:{port}/")).await, Err(Unreached::Tls), "not trusted");
+    assert_eq!(
+        post(&connector(local()), &format!("https://localhost:{port}/")).await,
+        Err(Unreached::Tls),
+        "not trusted"
+    );
 }

@@ -1,7 +1,7 @@
 //! The four forms of a body, and headers that may not be sent along.
 
-use serde_json::{Value, json};
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{Letter, custom_header};
@@ -44,13 +44,19 @@ fn cloudevents_are_structured_or_binary() {
     assert_eq!((&structured["source"], &structured["subject"]), (&json!("https://gw.example"), &json!("dé \"1\"")));
     let binary = letter(BodyFormat::CloudEventsBinary);
     assert_eq!(binary.headers["ce-subject"], "d%C3%A9%20%221%22");
-    assert_eq!((&binary.headers["ce-id"], &*binary.body), (&binary.id.parse().unwrap(), &br#"{"device":"d\u00e9 1"}"#[..]));
+    assert_eq!(
+        (&binary.headers["ce-id"], &*binary.body),
+        (&binary.id.parse().unwrap(), &br#"{"device":"d\u00e9 1"}"#[..])
+    );
 }
 
 #[test]
 fn raw_is_the_cleartext_with_its_media_type() {
     let raw = letter(BodyFormat::Raw);
-    assert_eq!((&*raw.body, &raw.headers["content-type"]), (&b"\x81\xa0"[..], &"application/senml+cbor".parse().unwrap()));
+    assert_eq!(
+        (&*raw.body, &raw.headers["content-type"]),
+        (&b"\x81\xa0"[..], &"application/senml+cbor".parse().unwrap())
+    );
 }
 
 #[test]
@@ -66,9 +72,19 @@ fn what_is_signed_begins_with_the_id_and_the_seconds_of_the_attempt() {
 
 #[test]
 fn headers_that_frame_or_sign_are_not_the_operators() {
-    for name in ["Host", "content-length", "Transfer-Encoding", "webhook-id", "Webhook-Signature", "ce-id", "connection",
-        "a b", "", "x\r\ny", "proxy-authorization"]
-    {
+    for name in [
+        "Host",
+        "content-length",
+        "Transfer-Encoding",
+        "webhook-id",
+        "Webhook-Signature",
+        "ce-id",
+        "connection",
+        "a b",
+        "",
+        "x\r\ny",
+        "proxy-authorization",
+    ] {
         assert!(custom_header(name, "1").is_none(), "{name:?}");
     }
     for value in ["a\r\nb", "a\nb", "\0"] {

@@ -30,8 +30,9 @@ pub(in crate::store) fn subscriptions(
 
 /// All of them, and when the oldest that is on its way was enqueued.
 pub(in crate::store) fn queues(connection: &Connection) -> Result<Vec<(Subscription, Option<Timestamp>)>, Failure> {
-    let mut oldest = connection
-        .prepare_cached("SELECT min(id) FROM outbox INDEXED BY outbox_due WHERE subscription = ?1 AND status = 'pending'")?;
+    let mut oldest = connection.prepare_cached(
+        "SELECT min(id) FROM outbox INDEXED BY outbox_due WHERE subscription = ?1 AND status = 'pending'",
+    )?;
     let all = subscriptions(connection, None, None)?;
     let aged = all.into_iter().map(|subscription| {
         // Where nothing waits, nothing is looked for.
@@ -102,7 +103,8 @@ pub(in crate::store) fn next_due(
         "SELECT id, next_attempt FROM outbox WHERE subscription = ?1 AND status = 'pending'
          ORDER BY next_attempt, id LIMIT ?2",
     )?;
-    let rows = statement.query_map(params![subscription, limit(busy.len() + 1)], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let rows =
+        statement.query_map(params![subscription, limit(busy.len() + 1)], |row| Ok((row.get(0)?, row.get(1)?)))?;
     for row in rows {
         let (id, at): (i64, i64) = row?;
         if !busy.contains(&id) {

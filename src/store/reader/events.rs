@@ -188,7 +188,8 @@ pub(in crate::store) fn parcel(
 
 fn read(row: &Row<'_>, kind: EventType, source: i64) -> rusqlite::Result<Event> {
     let data: String = row.get(2)?;
-    let data = RawValue::from_string(data).map_err(|error| crate::store::text::wrong(rusqlite::types::Type::Text, error))?;
+    let data =
+        RawValue::from_string(data).map_err(|error| crate::store::text::wrong(rusqlite::types::Type::Text, error))?;
     let id = Id { ordinal: source, tail: row.get(0)? };
     Ok(Event { kind, id: kind.id(id), time: id.time(), data, device: row.get(1)? })
 }

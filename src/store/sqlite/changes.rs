@@ -151,7 +151,9 @@ impl Books {
         }
         if attempts.iter().any(|attempted| matches!(attempted.becomes, Becomes::Delivered)) {
             connection
-                .prepare_cached("UPDATE subscription SET failing_since = NULL WHERE id = ?1 AND failing_since NOT NULL")?
+                .prepare_cached(
+                    "UPDATE subscription SET failing_since = NULL WHERE id = ?1 AND failing_since NOT NULL",
+                )?
                 .execute([subscription])?;
             return Ok(Changed::Done(true));
         }
@@ -186,15 +188,13 @@ impl Books {
         }
         self.move_delivery(subscription, "pending", status);
         let Some(attempt) = &attempted.attempt else { return Ok(()) };
-        connection
-            .prepare_cached("INSERT OR REPLACE INTO attempt VALUES (?1, ?2, ?3, ?4, ?5)")?
-            .execute(params![
-                attempted.delivery,
-                attempted.at.millis(),
-                attempt.status_code,
-                attempt.error,
-                attempt.duration_ms.cast_signed()
-            ])?;
+        connection.prepare_cached("INSERT OR REPLACE INTO attempt VALUES (?1, ?2, ?3, ?4, ?5)")?.execute(params![
+            attempted.delivery,
+            attempted.at.millis(),
+            attempt.status_code,
+            attempt.error,
+            attempt.duration_ms.cast_signed()
+        ])?;
         Ok(())
     }
 

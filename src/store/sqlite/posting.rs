@@ -87,8 +87,8 @@ impl Active {
 impl Posting {
     /// As the disk has it.
     pub(in crate::store) fn load(connection: &Connection) -> Result<Self, Failure> {
-        let mut statement =
-            connection.prepare_cached("SELECT id, tenant, spec FROM subscription WHERE status = 'active' ORDER BY id")?;
+        let mut statement = connection
+            .prepare_cached("SELECT id, tenant, spec FROM subscription WHERE status = 'active' ORDER BY id")?;
         let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get::<_, String>(2)?)))?;
         let mut active = Vec::new();
         for row in rows {
@@ -188,11 +188,14 @@ impl Books {
         if self.posting.active.is_empty() {
             return Ok(());
         }
-        let (tenant, kinds) = (&*standing.came.tenant, [
-            (true, EventType::MessageOpened),
-            (step.gap_before.is_some(), EventType::DeviceGap),
-            (step.fills.is_some(), EventType::DeviceGapFilled),
-        ]);
+        let (tenant, kinds) = (
+            &*standing.came.tenant,
+            [
+                (true, EventType::MessageOpened),
+                (step.gap_before.is_some(), EventType::DeviceGap),
+                (step.fills.is_some(), EventType::DeviceGapFilled),
+            ],
+        );
         for kind in kinds.into_iter().filter(|(holds, _)| *holds).map(|(_, kind)| kind) {
             self.post(connection, &Occurrence { kind, source, tenant, device, readings }, standing.now)?;
         }

@@ -90,8 +90,8 @@ fn prune_events(connection: &Connection, books: &mut Books, before: Timestamp) -
     let mut events = connection
         .prepare_cached("DELETE FROM event WHERE id IN (SELECT id FROM event WHERE id < ?1 ORDER BY id LIMIT ?2)")?;
     let deleted = events.execute(params![before, DELETED])?;
-    let mut old = connection
-        .prepare_cached("SELECT id, subscription, status FROM outbox WHERE id < ?1 ORDER BY id LIMIT ?2")?;
+    let mut old =
+        connection.prepare_cached("SELECT id, subscription, status FROM outbox WHERE id < ?1 ORDER BY id LIMIT ?2")?;
     let rows = old.query_map(params![before, DELETED], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     let deliveries: Vec<(i64, i64, String)> = rows.collect::<Result<_, _>>()?;
     for (delivery, subscription, status) in &deliveries {

@@ -67,8 +67,16 @@ fn each_event_reaches_those_who_want_it_and_nobody_else() {
     house.bring(held(b"k"));
     use EventType as E;
     let expected = [
-        E::MessageOpened, E::MessageOpened, E::DeviceGap, E::MessageOpened, E::DeviceGapFilled, E::DeviceReplay,
-        E::MessageRefused, E::DeviceNonceReuse, E::MessageRefused, E::MessageHeld,
+        E::MessageOpened,
+        E::MessageOpened,
+        E::DeviceGap,
+        E::MessageOpened,
+        E::DeviceGapFilled,
+        E::DeviceReplay,
+        E::MessageRefused,
+        E::DeviceNonceReuse,
+        E::MessageRefused,
+        E::MessageHeld,
     ];
     assert_eq!(due(&house, &all), expected);
     assert_eq!(due(&house, &gaps), [E::DeviceGap]);
@@ -167,7 +175,11 @@ fn attempts_are_logged_and_counted_and_a_restart_keeps_them() {
     drop(outbox);
     house.restart();
     let counts = now_of(&house, &one).counts;
-    assert_eq!((counts.enqueued, counts.delivered, counts.pending, counts.dead), (4, 1, 2, 1), "said twice, counted once");
+    assert_eq!(
+        (counts.enqueued, counts.delivered, counts.pending, counts.dead),
+        (4, 1, 2, 1),
+        "said twice, counted once"
+    );
     assert_counted(&house);
     let outbox = &house.store().outbox;
     assert_eq!(outbox.due(&one, NOW, &[], 9).unwrap().len(), 1);
@@ -196,7 +208,9 @@ fn where_order_is_kept_a_device_has_one_on_its_way() {
     let failed = attempted(found[0].delivery, NOW.millis(), Becomes::Again(NOW.plus_seconds(60)), 500);
     outbox.attempted(one.row, vec![failed], DAY_MS).unwrap();
     assert_eq!(outbox.due(&one, NOW, &[], 9).unwrap().len(), 1, "it waits for its first");
-    outbox.attempted(one.row, vec![attempted(found[0].delivery, NOW.millis() + 1, Becomes::Delivered, 200)], DAY_MS).unwrap();
+    outbox
+        .attempted(one.row, vec![attempted(found[0].delivery, NOW.millis() + 1, Becomes::Delivered, 200)], DAY_MS)
+        .unwrap();
     assert_eq!(outbox.due(&one, NOW, &[], 9).unwrap().len(), 2);
 }
 
@@ -222,7 +236,10 @@ fn who_fails_for_too_long_or_is_gone_is_disabled_and_others_are_told() {
     let told = outbox.due(&watching, NOW, &[], 9).unwrap();
     let data: Vec<String> =
         told.iter().map(|due| outbox.parcel(due).unwrap().unwrap().event.data.get().to_owned()).collect();
-    assert!(data.len() == 2 && data[0].contains(r#""reason":"failing""#) && data[1].contains(r#""reason":"gone""#), "{data:?}");
+    assert!(
+        data.len() == 2 && data[0].contains(r#""reason":"failing""#) && data[1].contains(r#""reason":"gone""#),
+        "{data:?}"
+    );
     outbox.set(failing.row, Status::Active).unwrap();
     assert_eq!((now_of(&house, &failing).failing_since, due(&house, &failing).len()), (None, 1), "due at once");
     assert_counted(&house);
@@ -234,6 +251,7 @@ fn without_subscriptions_nothing_is_written_for_a_message() {
     let message = house.open_one(facts(1));
     assert_eq!(message.verdict, Verdict::Opened);
     let connection = rusqlite::Connection::open(house.data.path().join("store.db")).unwrap();
-    let count = |table: &str| connection.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get::<_, i64>(0));
+    let count =
+        |table: &str| connection.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get::<_, i64>(0));
     assert_eq!((count("outbox").unwrap(), count("event").unwrap()), (0, 0));
 }
