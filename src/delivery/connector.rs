@@ -8,7 +8,7 @@
 //! and a new list of CAs needs no new program), and httpdate through `delivery::schedule`.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -241,6 +241,10 @@ impl Connector {
         let found = match target.0.host().ok_or(Unreached::Url)? {
             Host::Ipv4(ip) => vec![SocketAddr::from((ip, port))],
             Host::Ipv6(ip) => vec![SocketAddr::from((ip, port))],
+            // Never asked of anybody (RFC 6761 §6.3): not every resolver knows the form with the dot.
+            Host::Domain(name) if is_localhost(name) => {
+                vec![SocketAddr::from((Ipv4Addr::LOCALHOST, port)), SocketAddr::from((Ipv6Addr::LOCALHOST, port))]
+            }
             Host::Domain(name) => {
                 let found = tokio::net::lookup_host((name, port)).await.map_err(|_| Unreached::Dns)?;
                 found.collect()
@@ -248,6 +252,11 @@ impl Connector {
         };
         self.policy.choose(target, &found)
     }
+}
+
+fn is_localhost(name: &str) -> bool {
+    let name = name.trim_end_matches('.');
+    name == "localhost" || name.ends_with(".localhost")
 }
 
 /// The first that answers.

@@ -76,11 +76,13 @@ pub(in crate::store) fn refer(
     let end = until.map_or(last, |until| id::floor(until).min(last));
     let mut tellers = Vec::new();
     let mut reach = end;
+    // A row that told all it has is not looked at again: pages of one row go on too.
+    let from = if after.place == i64::MAX { after.row.saturating_add(1) } else { after.row };
     for (sql, kinds) in TELLERS {
         if !kinds.iter().any(|kind| interest.wants(*kind)) {
             continue;
         }
-        let found = tell(connection, sql, tenant, (after.row, end), max)?;
+        let found = tell(connection, sql, tenant, (from, end), max)?;
         if found.len() == max {
             reach = reach.min(found.last().map_or(end, |teller| teller.row));
         }
