@@ -42,7 +42,7 @@ const DOUBTED: u32 = 3;
 /// First and longest pause of an endpoint that is doubted, or that asks for fewer requests.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(30));
 /// Longest sleep: what is due later is looked for again by then.
-const LOOK_AGAIN: Duration = Duration::from_secs(60);
+const LOOK_AGAIN: Duration = Duration::from_secs(10 * 60);
 /// For attempts under way when the server is asked to stop.
 const GRACE: Duration = Duration::from_secs(5);
 /// An endpoint that failed for so long, and never did else, is disabled.

@@ -84,7 +84,7 @@ impl House {
     }
 
     /// Waits until the observer was told of what was done: all else is done by then.
-    fn watched<T>(&self, job: impl FnOnce(&Store) -> Result<T, Failure>) -> Result<T, Failure> {
+    pub(super) fn watched<T>(&self, job: impl FnOnce(&Store) -> Result<T, Failure>) -> Result<T, Failure> {
         let before = self.seen.commits();
         let done = job(self.store())?;
         while self.seen.commits() == before {

@@ -21,10 +21,15 @@ fn spec(events: &[EventType]) -> Spec {
 
 fn subscribe(house: &House, tenant: &str, spec: Spec) -> Subscription {
     let outbox = &house.store().outbox;
-    let id = outbox.add(tenant, spec).unwrap();
+    let id = house.watched(|store| store.outbox.add(tenant, spec)).unwrap();
     let row = outbox.subscription(tenant, id).unwrap().unwrap().row;
-    assert!(outbox.set(row, Status::Active).unwrap());
+    set(house, row, Status::Active);
     outbox.subscription(tenant, id).unwrap().unwrap()
+}
+
+/// Waits until the writer is done with it, as the house does with all else.
+fn set(house: &House, row: i64, status: Status) {
+    assert!(house.watched(|store| store.outbox.set(row, status)).unwrap());
 }
 
 fn now_of(house: &House, subscription: &Subscription) -> Subscription {
@@ -139,17 +144,21 @@ fn who_is_paused_or_removed_is_told_nothing_and_a_replay_brings_it() {
     let house = House::new();
     let one = subscribe(&house, "default", spec(&[EventType::MessageOpened]));
     let outbox = &house.store().outbox;
-    outbox.set(one.row, Status::Paused).unwrap();
+    set(&house, one.row, Status::Paused);
     house.bring(opened(facts(1)));
     assert_eq!(due(&house, &one).len(), 0);
-    outbox.set(one.row, Status::Active).unwrap();
+    set(&house, one.row, Status::Active);
     house.bring(opened(facts(2)));
     assert_eq!(due(&house, &one).len(), 1);
     let range = (NOW.plus_seconds(-1), NOW.plus_seconds(60));
-    assert_eq!(outbox.replay(&one, range, &one.spec.interest()).unwrap(), 2);
+    assert_eq!(house.watched(|store| store.outbox.replay(&one, range, &one.spec.interest())).unwrap(), 2);
     assert_eq!((due(&house, &one).len(), now_of(&house, &one).counts.enqueued), (3, 3));
-    assert!(outbox.remove(one.row).unwrap() && outbox.subscription("default", one.id).unwrap().is_none());
-    assert!(!outbox.set(one.row, Status::Active).unwrap(), "what is removed stays so");
+    assert!(
+        house.watched(|store| store.outbox.remove(one.row)).unwrap()
+            && outbox.subscription("default", one.id).unwrap().is_none()
+    );
+    let revived = house.watched(|store| store.outbox.set(one.row, Status::Active)).unwrap();
+    assert!(!revived, "what is removed stays so");
     house.bring(opened(facts(3)));
     assert!(house.store().reader.deliveries("default", one.id, None, &PageRequest::default()).unwrap().is_none());
 }
