@@ -62,19 +62,23 @@ const ROOMS: &[Room] = &[
     Room("store/intake", "", STORE),
     Room("store/ledger", "", STORE),
     Room("store/reader", "*", STORE),
+    Room("store/outbox", "", STORE),
+    Room("store/event", "", STORE),
+    Room("store/glob", "", STORE),
+    Room("store/subscription", "", STORE),
     Room("store", "*", STORE),
-    Room("meter", "process", "item store store/reader uuid metrics metrics_exporter_prometheus"),
+    Room("meter", "process", "item store store/reader store/subscription uuid metrics metrics_exporter_prometheus"),
     // read side
     Room(
         "delivery",
         "*",
-        "item store store/reader store/failure clock keystore/Keystore keystore/OpenError hyper hyper_util http_body_util \
+        "item store store/reader store/outbox store/event store/subscription store/failure clock keystore/Keystore keystore/OpenError hyper hyper_util http_body_util \
          tokio tokio_rustls rustls rustls_native_certs url ipnet httpdate getrandom serde serde_json uuid tracing",
     ),
     Room(
         "api",
         "*",
-        "item store/reader store/intake store/failure delivery relay/accounts opening/Health opening/Reopen problem clock keystore/Keystore keystore/AdminError keystore/OpenError keystore/Scope keystore/Token keystore/TokenInfo keystore/KeyInfo keystore/PublicKeys keystore/PublicKeyInfo axum tokio tower tower_http serde serde_json base64 hex uuid sha2 tracing",
+        "item store/reader store/outbox store/event store/glob store/subscription store/intake store/failure delivery relay/accounts opening/Health opening/Reopen problem clock keystore/Keystore keystore/AdminError keystore/OpenError keystore/Scope keystore/Token keystore/TokenInfo keystore/KeyInfo keystore/PublicKeys keystore/PublicKeyInfo axum futures_util tokio tower tower_http serde serde_json base64 hex uuid sha2 tracing",
     ),
     Room("console", "*", "api problem axum"),
     // wiring
@@ -84,7 +88,7 @@ const ROOMS: &[Room] = &[
     Room("main", "", "paperknife"),
 ];
 
-const STORE: &str = "store store/intake store/ledger store/reader store/failure item clock fault guard/settled guard/sequence payload \
+const STORE: &str = "store store/outbox store/event store/glob store/subscription store/intake store/ledger store/reader store/failure item clock fault guard/settled guard/sequence payload \
                      rusqlite tokio serde serde_json uuid base64 hex sha2 jiff tracing";
 const ANYTHING: &str = "*";
 /// What every room may use: it gives errors their words.
