@@ -75,7 +75,7 @@ impl Door for Connector {
         headers: HeaderMap,
         body: Vec<u8>,
     ) -> Pin<Box<dyn Future<Output = Result<Answer, Unreached>> + Send + 'a>> {
-        Box::pin(Connector::post(self, url, headers, body))
+        Box::pin(Self::post(self, url, headers, body))
     }
 }
 

@@ -113,7 +113,7 @@ impl Policy {
         }
         let target = Target(url);
         match target.0.host().ok_or(Unreached::Url)? {
-            Host::Domain(name) if name.is_empty() => Err(Unreached::Url),
+            Host::Domain("") => Err(Unreached::Url),
             // What no network of ours can allow is refused by its port alone.
             Host::Domain(_) if !self.is_public_port(&target) && self.allow_networks.is_empty() => {
                 Err(Unreached::BlockedAddress)

@@ -191,7 +191,7 @@ impl Stage {
 /// Four days with these receivers: what must hold, whatever the dice say.
 async fn four_days(seed: u64) {
     let mut tempers = vec![Temper::Good, Temper::Moody, Temper::Heals(3 * 60 * 60), Temper::Gone];
-    if seed % 4 == 0 {
+    if seed.is_multiple_of(4) {
         tempers.push(Temper::Hung);
     }
     let stage = Stage::set(seed, tempers.clone(), 3).await;
