@@ -62,7 +62,7 @@ fn rewrite(log: &Path) -> io::Result<()> {
 /// The log's own name: SQLite syncs the folder when it begins a log, and takes no notice where that fails.
 fn sync_names(database: &Path) -> io::Result<()> {
     let folder = database.parent().filter(|folder| !folder.as_os_str().is_empty());
-    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+    File::open(folder.unwrap_or_else(|| Path::new(".")))?.sync_all()
 }
 
 /// Reads until the chunk is full or the file ends.
