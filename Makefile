@@ -13,6 +13,7 @@ help:
 	@echo "make demo       a gateway, simulated devices and a relay that cheats, for 20 seconds"
 	@echo "make test       everything that must hold: format, lints, tests, documentation (< 15 minutes from nothing)"
 	@echo "make test-full  the same and the long tests: timing statistics, thousands of crash rounds"
+	@echo "make crash      kill -9 under load; also: make faults, powercut, disks, strain (RELIABILITY.md)"
 	@echo "make deny       licences, bans and sources of dependencies (installs cargo-deny)"
 	@echo "make fuzz       each fuzz target for FUZZ_SECONDS (60) seconds (installs cargo-fuzz)"
 	@echo "make bench      floors, opening in memory, the whole server; BENCH_MESSAGES (60000), BENCH_RUNS (5) shorten it"
@@ -93,3 +94,36 @@ bench-built: tools
 
 fmt:
 	$(CARGO) fmt --all
+
+# Crashes, power cuts, sick disks, strain (RELIABILITY.md). Each prints its seed; CRASH_SEED repeats it.
+IT         := $(CARGO) test --locked -p paperknife --test it
+FAILPOINTS := --features failpoints
+.PHONY: crash disks failpoints faults powercut strain
+
+# A build of its own, in which tests make the process die: never the one that is shipped. Once at each point.
+test: failpoints
+failpoints: tools
+	$(CARGO) clippy --quiet --locked -p paperknife $(FAILPOINTS) --all-targets -- -D warnings
+	FAULT_ROUNDS=1 $(IT) $(FAILPOINTS) -- faults:: without_full_synchronisation
+
+test-full: faults powercut disks
+
+# CRASH_ROUNDS (2,000) rounds of kill -9 under load, over more than a million envelopes.
+crash: tools
+	$(IT) --release -- --ignored --nocapture nothing_acknowledged_is_lost_in_thousands
+
+# Dies FAULT_ROUNDS (10) times at each named point.
+faults: tools
+	FAULT_ROUNDS=$(or $(FAULT_ROUNDS),10) $(IT) --release $(FAILPOINTS) -- --nocapture faults::
+
+# POWER_CUTS (20,000) power cuts, half of them after syncs that failed; and the control, which must lose.
+powercut: tools
+	POWER_CUTS=$(or $(POWER_CUTS),20000) $(IT) --release $(FAILPOINTS) -- --nocapture powercut::
+
+# Full, read-only and sick disks, damaged files. Some rows need root, and say so where they are skipped.
+disks: tools
+	FAULT_ROUNDS=$(or $(FAULT_ROUNDS),10) $(IT) --release -- --nocapture disk::
+
+# 5,000 slow clients, 200 stops under load.
+strain: tools
+	$(IT) --release -- --include-ignored --nocapture --test-threads 1 strain::

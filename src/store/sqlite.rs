@@ -25,6 +25,7 @@ mod devices;
 pub(in crate::store) mod handover;
 pub(in crate::store) mod health;
 pub(in crate::store) mod lock;
+mod log;
 pub(in crate::store) mod migration;
 pub(in crate::store) mod pool;
 pub(in crate::store) mod queue;
@@ -78,8 +79,8 @@ impl Writer {
         observer: Arc<dyn Observer>,
         shared: Shared,
     ) -> Result<Self, Failure> {
-        let connection = connection::for_writing(&connection::file(data))?;
-        upkeep::empty_log(&connection)?;
+        let mut connection = connection::for_writing(&connection::file(data))?;
+        log::settle(&mut connection, &connection::file(data))?;
         let books = Books::load(&connection, limits)?;
         let (items, bytes) = books.load_now();
         shared.load.set(items, bytes);
@@ -108,6 +109,11 @@ impl Writer {
                 Pull::Idle => self.rest(),
                 Pull::Jobs(jobs) => self.cycle(jobs),
             }
+        }
+        if !self.is_lost
+            && let Err(failure) = log::remove_on_close(&self.connection)
+        {
+            self.note(&failure);
         }
         drop(self);
         drop(lock);
@@ -266,12 +272,12 @@ impl Writer {
         }
         // The old connection must be closed before the file is looked at again: a connection to nothing takes its place.
         self.connection = Connection::open_in_memory()?;
-        let connection = connection::for_writing(&connection::file(&self.data))?;
+        let mut connection = connection::for_writing(&connection::file(&self.data))?;
         let intact: String = connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
         if intact != "ok" {
             return Err(Failure::Damaged(intact));
         }
-        upkeep::empty_log(&connection)?;
+        log::settle(&mut connection, &connection::file(&self.data))?;
         let books = Books::load(&connection, self.limits)?;
         self.books.compare(&connection, &books)?;
         let ((items, bytes), (old_items, old_bytes)) = (books.load_now(), self.books.load_now());

@@ -43,8 +43,11 @@ pub(crate) fn audit(data: &Path, known: &Known<'_>, acknowledged: &BTreeSet<u32>
     let counters = store.reader.counters()?;
     let sql = Connection::open(data.join("store.db")).unwrap();
     let mut audit = Audit { counters: counters.total.clone(), ..Audit::default() };
-    let intact: String = sql.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
-    audit.fault(intact == "ok", || format!("integrity: {intact}"));
+    let intact = sql.query_row("PRAGMA integrity_check", [], |row| row.get::<_, String>(0));
+    if !matches!(&intact, Ok(intact) if intact == "ok") {
+        audit.faults.push(format!("integrity: {intact:?}"));
+        return Ok(audit);
+    }
     audit.fault(counters.conservation_error == 0, || format!("conservation: {counters:?}"));
     audit.count(&sql);
     audit.items(&sql, known, acknowledged);

@@ -16,7 +16,9 @@ use crate::ledger::{Ledger, Round, Sealed};
 const DEVICES: usize = 40;
 const SENDERS: usize = 8;
 /// Sealed readings on their way when a round begins.
-const ON_THEIR_WAY: usize = 1_500;
+const ON_THEIR_WAY: usize = 5_000;
+/// Most readings in one delivery.
+const PARCEL: usize = 64;
 /// Rounds from one look at the API to the next.
 const LOOK: u32 = 10;
 
@@ -48,7 +50,7 @@ fn rounds(rounds: u32, seed: u64) {
     let mut left = std::collections::VecDeque::new();
     for round in 1..=rounds {
         let waiting: usize = left.iter().map(|parcel: &crate::ledger::Parcel| parcel.values.len()).sum();
-        left.extend(sealed.parcels(&mut devices, &mut dice, ON_THEIR_WAY.saturating_sub(waiting)));
+        left.extend(sealed.parcels(&mut devices, &mut dice, ON_THEIR_WAY.saturating_sub(waiting), PARCEL));
         let acknowledged = |values| ledger.acknowledge(values);
         let load = Round::new(&gateway, left, &acknowledged);
         // Log-uniform from 1 ms to 0.7 s.

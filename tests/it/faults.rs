@@ -46,7 +46,7 @@ fn dying_at_rest() {
 
 #[test]
 fn dying_while_the_log_is_moved_into_the_database() {
-    matrix(&["checkpoint/before", "checkpoint/after"], 1, 6_000, &[]);
+    matrix(&["checkpoint/before", "checkpoint/after"], 1, 4_000, &[]);
 }
 
 #[test]
@@ -113,7 +113,7 @@ impl Scene {
     /// Hands over until nothing is left or the server is gone.
     fn load(&mut self, count: usize) {
         let mut parcels = std::mem::take(&mut self.left);
-        parcels.extend(self.sealed.parcels(&mut self.devices, &mut self.dice, count));
+        parcels.extend(self.sealed.parcels(&mut self.devices, &mut self.dice, count, 16));
         let acknowledged = |values| self.ledger.acknowledge(values);
         let round = Round::new(&self.gateway, parcels, &acknowledged);
         round.send_by(4, || ());

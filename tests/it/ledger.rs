@@ -26,12 +26,18 @@ pub(crate) struct Parcel {
 pub(crate) struct Sealed(pub(crate) BTreeMap<u32, Vec<u8>>);
 
 impl Sealed {
-    /// Seals parcels of 1 to 16 readings until they hold `count` or more.
-    pub(crate) fn parcels(&mut self, devices: &mut [Simulated], dice: &mut Dice, count: usize) -> VecDeque<Parcel> {
+    /// Seals parcels of 1 to `most` readings until they hold `count` or more.
+    pub(crate) fn parcels(
+        &mut self,
+        devices: &mut [Simulated],
+        dice: &mut Dice,
+        count: usize,
+        most: usize,
+    ) -> VecDeque<Parcel> {
         let (mut parcels, mut held) = (VecDeque::new(), 0);
         while held < count {
             let mut parcel = Parcel { values: Vec::new(), body: Vec::new() };
-            for _ in 0..=dice.below(16) {
+            for _ in 0..=dice.below(most) {
                 let value = self.0.len() as u32;
                 let sealed = devices[dice.below(devices.len())].seal(f64::from(value));
                 parcel.body.extend_from_slice(&sealed);

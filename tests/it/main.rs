@@ -23,6 +23,7 @@ mod peers;
 mod powercut;
 mod profile;
 mod relay;
+mod strain;
 mod tidy;
 mod timing;
 mod vectors;

@@ -42,11 +42,13 @@ pub(in crate::store) fn file(data: &Path) -> PathBuf {
     data.join("store.db")
 }
 
-/// A connection that reads and writes, and makes the file where there is none.
+/// A connection that reads and writes, and makes the file where there is none. Closing it leaves the log where it is:
+/// who has not settled it must not move it into the database.
 pub(in crate::store) fn for_writing(file: &Path) -> Result<Connection, Failure> {
     own(file)?;
     let connection = open(file, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
     set(&connection, WRITER_SETTINGS)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     Ok(connection)
 }
 

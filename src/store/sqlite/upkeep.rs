@@ -162,14 +162,6 @@ pub(in crate::store) fn truncate(connection: &Connection) -> Result<(), Failure>
     Ok(())
 }
 
-/// Empties the WAL before anything is acknowledged on top of it. What a process left in it that died of a failed sync
-/// may be in the kernel's cache alone, marked clean: no later sync would write it, and after a power cut the WAL would
-/// end there (reliability D6). Moved into the database it is written, and synced, anew.
-pub(in crate::store) fn empty_log(connection: &Connection) -> Result<(), Failure> {
-    let is_busy = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
-    if is_busy { Err(Failure::Busy) } else { Ok(()) }
-}
-
 /// Frames in the WAL, and how many of them are in the database.
 fn frames(connection: &Connection, pragma: &str) -> Result<(i64, i64), Failure> {
     Ok(connection.prepare_cached(pragma)?.query_row([], |row| Ok((row.get(1)?, row.get(2)?)))?)

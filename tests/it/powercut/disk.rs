@@ -135,7 +135,7 @@ impl<'a> Disk<'a> {
         if record.op == b'A' {
             self.acknowledged.insert(record.offset as u32);
         } else if record.op == b'S' && record.name.is_empty() && self.syncs != Syncs::Lie {
-            std::mem::take(&mut self.pending).into_iter().for_each(|entry| self.enter(entry));
+            std::mem::take(&mut self.pending).into_iter().for_each(|entry| self.enter(&entry));
         } else if is_ours(&record.name) {
             self.change(record);
         }
@@ -186,12 +186,12 @@ impl<'a> Disk<'a> {
             };
             let reach = self.pending.iter().rposition(named).map_or(0, |last| last + 1);
             let entries: Vec<Entry> = self.pending.drain(..reach).collect();
-            entries.into_iter().for_each(|entry| self.enter(entry));
+            entries.into_iter().for_each(|entry| self.enter(&entry));
         }
     }
 
-    fn enter(&mut self, entry: Entry) {
-        enter(&mut self.durable, &entry);
+    fn enter(&mut self, entry: &Entry) {
+        enter(&mut self.durable, entry);
     }
 
     /// The power goes now: writes into `folder` what may be found afterwards.
