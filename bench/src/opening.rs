@@ -37,7 +37,8 @@ pub(crate) fn measure(folder: &Path, batches: usize, report: &mut Report) -> Res
 }
 
 fn shape_s(folder: &Path, batches: usize, report: &mut Report) -> Result<(), Failed> {
-    let keys: Vec<primitives::S> = (0..DEVICES).map(|_| primitives::S::new(primitives::CONTENT)).collect::<Result<_, _>>()?;
+    let keys: Vec<primitives::S> =
+        (0..DEVICES).map(|_| primitives::S::new(primitives::CONTENT)).collect::<Result<_, _>>()?;
     beside(folder, batches, report, Shape::S, |nth| keys[nth % DEVICES].open().map(drop))
 }
 
