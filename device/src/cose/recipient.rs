@@ -245,7 +245,11 @@ impl Recipient {
 
     /// `RSAES-OAEP[hash, MGF1 with the same hash, empty label](content key)` (RFC 8230 §3)
     fn oaep(&self, public: &Key, key: &[u8]) -> Result<Vec<u8>, SealError> {
-        let Material::RsaPublic { n, e } = &public.material else { return Err(self.unfit()) };
+        let (n, e) = match &public.material {
+            Material::RsaPublic { n, e } => (n, e),
+            Material::RsaPrivate(pair) => (&pair.n, &pair.e),
+            _ => return Err(self.unfit()),
+        };
         let algorithm = match self.algorithm {
             Management::OaepSha1 => &OAEP_SHA1_MGF1SHA1,
             Management::OaepSha256 => &OAEP_SHA256_MGF1SHA256,
