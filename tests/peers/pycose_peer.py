@@ -218,10 +218,17 @@ def cose_key(jwk, private=True):
     raise Limit(f"pycose has no keys of type {jwk['kty']}")
 
 
-def open_cose(request):
-    aad, keys = bytes.fromhex(request["aad_hex"]), request["keys"]
+def check(request):
+    """Says what pycose lacks before it is asked."""
     for number in [*request["algs"], *([request["management"]] if request["management"] else [])]:
         known(number)
+    if request["countersigner"]:
+        raise Limit("pycose makes and checks no countersignatures")
+
+
+def open_cose(request):
+    check(request)
+    aad, keys = bytes.fromhex(request["aad_hex"]), request["keys"]
     message = CoseMessage.decode(bytes.fromhex(request["sealed_hex"]))
     if not isinstance(message, STRUCTURES[request["structure"]]):
         raise ValueError(f"not a COSE_{request['structure']}")
@@ -237,7 +244,7 @@ def open_cose(request):
     else:
         recipient = message.recipients[0]
         recipient.key = cose_key(keys[0])
-        message.key = recipient.compute_cek(known(request["algs"][0]), "decrypt")
+        message.key = SymmetricKey(k=recipient.compute_cek(known(request["algs"][0]), "decrypt").k)
     if isinstance(message, (Mac0Message, MacMessage)):
         return checked(message.verify_tag(), message.payload)
     if isinstance(message, EncMessage):
@@ -257,6 +264,7 @@ def checked(holds, payload):
 
 
 def seal_cose(request):
+    check(request)
     aad, content = bytes.fromhex(request["aad_hex"]), bytes.fromhex(request["content_hex"])
     algs, keys = request["algs"], request["keys"]
     if request["structure"] == "Sign":

@@ -35,7 +35,28 @@ struct Peer {
 const PYCOSE: Peer = Peer {
     name: "pycose 1.1.0",
     script: "pycose_peer.py",
-    lacks: &[],
+    lacks: &[
+        "Encrypt0 ChaCha20/Poly1305",
+        "Mac0 of Encrypt0 A",
+        // its symmetric keys have 16, 24 or 32 bytes
+        "Mac0 HMAC 384/384",
+        "Mac0 HMAC 512/512",
+        "Sign1 ES256K",
+        "Sign1 ESP",
+        "Sign1 Ed25519",
+        "Sign1 ML-DSA",
+        "Encrypt direct+HKDF",
+        "Encrypt ECDH-ES+HKDF-256 x25519",
+        "Encrypt ECDH-ES+HKDF-512 x25519",
+        "Encrypt ECDH-SS+HKDF-256 x25519",
+        "Encrypt ECDH-SS+HKDF-512 x25519",
+        "Encrypt ECDH-ES+A128KW x25519",
+        "Mac direct+HKDF",
+        // its HMACs have no key length to derive
+        "Mac ECDH-ES+HKDF-256",
+        "Encrypt0 A128GCM countersigned",
+        "Sign1 ES256 countersigned",
+    ],
     does_not_open: &[],
     does_not_seal: &[],
 };
@@ -43,7 +64,24 @@ const PYCOSE: Peer = Peer {
 const PYTHON_CWT: Peer = Peer {
     name: "python-cwt 3.3.0",
     script: "cwt_peer.py",
-    lacks: &[],
+    lacks: &[
+        "Mac0 AES-MAC",
+        "Sign1 ML-DSA",
+        "Encrypt direct+HKDF-AES",
+        // it takes the hash from the curve: SHA-256 on P-256, SHA-384 on P-384, SHA-512 on P-521
+        "Encrypt ECDH-ES+HKDF-256 p384",
+        "Encrypt ECDH-ES+HKDF-256 p521",
+        "Encrypt ECDH-ES+HKDF-512 p256",
+        "Encrypt ECDH-ES+HKDF-512 p384",
+        "Encrypt ECDH-SS+HKDF-256 p521",
+        "Encrypt ECDH-SS+HKDF-512 p256",
+        "Encrypt ECDH-ES+A128KW p384",
+        "Encrypt ECDH-ES+A128KW p521",
+        "Encrypt ECDH-ES+A128KW x25519",
+        "Encrypt RSAES-OAEP",
+        // it appends the target's further fields to Countersign_structure, not an array of them (RFC 9338 §3.3)
+        "Sign1 ES256 countersigned",
+    ],
     does_not_open: &[],
     does_not_seal: &[],
 };
