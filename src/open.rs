@@ -6,8 +6,8 @@
 
 use std::sync::Arc;
 
-use keystore::key::{KeyRef, Name, Status};
-use keystore::recipe::{Authentic, EcPoint, EcY, Management, Nonce, Recipe};
+use keystore::key::{Algorithm, KeyRef, Kty, Name, Status};
+use keystore::recipe::{Authentic, EcY, Hash, Info, Management, Nonce, Peer, Point, Recipe, Start, Step};
 use keystore::{Keystore, OpenError};
 use sha2::{Digest, Sha256};
 
@@ -252,25 +252,32 @@ fn run(
             signature: message.signature(),
         });
     }
-    let kdf_context;
+    let (kdf_context, steps);
     let management = match message.recipients().get(attempt.recipient()) {
-        None => Management::Device { key: attempt.key(), kid_context: kid_context(message) },
+        None => {
+            Management { start: Start::Device { key: attempt.key(), kid_context: kid_context(message) }, steps: &[] }
+        }
         Some(recipient) => {
             let (Some(ephemeral), Some(algorithm)) = (&recipient.headers().ephemeral, attempt.management()) else {
                 return Err(OpenError::Rejected);
             };
             kdf_context = message.kdf_context(recipient);
+            let (length, wrap) = match algorithm {
+                Algorithm::EcdhEsA128Kw => (16, Algorithm::A128Kw),
+                Algorithm::EcdhEsA256Kw => (32, Algorithm::A256Kw),
+                _ => return Err(OpenError::Rejected),
+            };
             let y = match &ephemeral.value.y {
                 EphemeralY::Full(y) => EcY::Full(message.slice(y)),
                 EphemeralY::Odd(odd) => EcY::Odd(*odd),
             };
-            Management::AgreeUnwrap {
-                key: attempt.key(),
-                algorithm,
-                ephemeral: EcPoint { x: message.slice(&ephemeral.value.x), y },
-                kdf_context: &kdf_context,
-                wrapped: message.slice(recipient.ciphertext()),
-            }
+            let point = Point { kty: Kty::Ec2P256, x: message.slice(&ephemeral.value.x), y: Some(y) };
+            steps = [
+                Step::Hkdf { hash: Hash::Sha256, salt: None, info: Info::public(&kdf_context), length },
+                Step::Unwrap { algorithm: wrap, wrapped: message.slice(recipient.ciphertext()) },
+            ];
+            let start = Start::Agree { key: attempt.key(), algorithm, peer: Peer::Point(point) };
+            Management { start, steps: &steps }
         }
     };
     keystore.run(&Recipe::Decrypt {
@@ -306,7 +313,7 @@ fn layer(
     // Only what the sender authenticated identifies a message: an outer layer can be made anew around it.
     let identity = if nested.is_none() { identity(message, &authentic, &binding) } else { [0; 16] };
     let proven = ProvenLayer {
-        management: attempt.management().map(keystore::key::Algorithm::name),
+        management: attempt.management().map(Algorithm::name),
         structure: message.structure(),
         sequence: sequence(message, &authentic),
         kid_context: proven_bytes(message, &authentic, &message.headers().kid_context),

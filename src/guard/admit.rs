@@ -192,6 +192,7 @@ fn algorithms(message: &Message, recipient: usize, key: &KeyRef) -> Result<(Algo
         Kty::Symmetric => own.is_aead(),
         Kty::Ec2P256 => matches!(own, Algorithm::Es256 | Algorithm::Esp256) || management.is_some(),
         Kty::OkpEd25519 => own == Algorithm::Ed25519,
+        _ => false,
     };
     let reason = if same_type { Reason::AlgNotAllowed } else { Reason::KeyNotUsable };
     Err(Denied::new(reason, "an algorithm outside the key's policy"))
