@@ -4,7 +4,7 @@
 //! authenticate, [`settle`] judges what is proven: sender, binding, freshness. No state moves here; once-only is a
 //! property of storage. Imports `item` alone (its children say what they import).
 
-use crate::item::{Claims, Reason, Taken, Timestamp};
+use crate::item::{Claims, Compat, Reason, Taken, Timestamp};
 
 pub mod admit;
 pub mod sequence;
@@ -26,6 +26,12 @@ pub struct Arrival<'a> {
     pub unauthenticated_sender: bool,
     /// external_aad set outright by the caller (offline `open --aad`).
     pub external_aad: Option<&'a [u8]>,
+    /// Departures from the strict default (offline `open --compat`).
+    pub compat: &'a Compat,
+    /// Content that the envelope leaves out (offline `open --detached`).
+    pub detached: Option<&'a [u8]>,
+    /// Of a COSE_Sign, every signer whose key is known must hold; else one of them.
+    pub all_signers: bool,
 }
 
 impl<'a> Arrival<'a> {
@@ -38,6 +44,9 @@ impl<'a> Arrival<'a> {
             claims: &taken.claims,
             unauthenticated_sender: taken.origin.unauthenticated_sender,
             external_aad: None,
+            compat: Compat::STRICT,
+            detached: None,
+            all_signers: false,
         }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use keystore::Keystore;
 
-use crate::envelope::{self, Envelope, Fault};
+use crate::envelope::{self, Envelope, Fault, Reading};
 use crate::guard::settled::{Refusal, Settled};
 use crate::guard::{self, Arrival, Denied};
 use crate::item::{Format, Reason, Sealed, Taken};
@@ -74,7 +74,8 @@ pub fn find(house: &House, arrival: &Arrival<'_>, sealed: &Sealed) -> Result<Fin
 
 fn unseal(house: &House, arrival: &Arrival<'_>, sealed: &Sealed) -> Result<(Settled, Payload), Stop> {
     let recognised = || envelope::recognise(&sealed.bytes, sealed.cose_type);
-    let mut envelope = Envelope::parse(sealed, &house.limits).map_err(|fault| unread(fault, recognised()))?;
+    let reading = Reading { limits: &house.limits, compat: arrival.compat, detached: arrival.detached };
+    let mut envelope = Envelope::parse(sealed, &reading).map_err(|fault| unread(fault, recognised()))?;
     let context = Context { format: envelope.format(), kid: first_kid(&envelope) };
     let mut proof = Proof::none();
     let opened = loop {
@@ -83,7 +84,7 @@ fn unseal(house: &House, arrival: &Arrival<'_>, sealed: &Sealed) -> Result<(Sett
         if house.budgets.is_exhausted(arrival.relay, &admitted) {
             return Err(context.refused(Reason::BudgetExhausted, "this relay failed too often on this key", None));
         }
-        match open::open(&admitted, proof, &house.keystore) {
+        match open::open(&admitted, proof, &house.keystore, &reading, arrival.all_signers) {
             Ok(Layer::Envelope(inner, so_far)) => (envelope, proof) = (inner, so_far),
             Ok(Layer::Content(opened)) => break opened,
             Err(why) => {
@@ -135,6 +136,9 @@ impl Context {
     fn unopened(&self, why: Unopened) -> Stop {
         match why {
             Unopened::AuthFailed => self.refused(Reason::AuthFailed, "not authentic", None),
+            Unopened::Certificate => {
+                self.refused(Reason::KeyNotUsable, "a certificate other than the one that x5t names", None)
+            }
             Unopened::Inner(fault) => self.refused(fault.reason, fault.detail, None),
             Unopened::KeyUnknown(key_names) => {
                 Stop::Held(Held { reason: Reason::NoKey, format: Some(self.format), key_names, detail: None })

@@ -107,6 +107,7 @@ impl Keystore {
                 Some(keys) => Ok(keys),
                 None => self.look_up(tenant, kid),
             },
+            Some(Name::IssuerSerial { .. } | Name::Ski(_) | Name::Thumbprint { .. }) => Ok(Vec::new()),
             None if self.offline => {
                 let found = self.records.read(|connection| records::key::by_tenant(connection, &self.ring, tenant))?;
                 self.key_refs(found)
@@ -164,6 +165,7 @@ impl Keystore {
             not_before: row.not_before,
             not_after: row.not_after,
             thumbprint: row.thumbprint,
+            static_sender: None,
         };
         Ok(KeyRef(Arc::new(Entry { card, material })))
     }

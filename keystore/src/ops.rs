@@ -18,7 +18,7 @@ use crate::key::{Algorithm, KeyRef, Kty, Sizes};
 use crate::ops::aead::ContentKey;
 use crate::ops::kdf::Master;
 use crate::private_key::KeyMaterial;
-use crate::recipe::{Authentic, Management, Nonce, Recipe};
+use crate::recipe::{Authentic, Management, Nonce, Peer, Recipe, Start, Step};
 
 pub(crate) use verify::is_sound as sound_ed25519;
 
@@ -62,6 +62,7 @@ pub(crate) fn run(recipe: &Recipe<'_>) -> Result<(Vec<u8>, Authentic), OpenError
         Recipe::Decrypt { management, algorithm, nonce, aads, ciphertext } => {
             decrypt(management, *algorithm, *nonce, aads, ciphertext)
         }
+        Recipe::DecryptUnauthenticated { .. } | Recipe::Mac { .. } => None,
         Recipe::Verify { key, algorithm, messages, signature } => verify(key, *algorithm, messages, signature),
     };
     held.ok_or(OpenError::Rejected)
@@ -75,20 +76,24 @@ fn decrypt(
     ciphertext: &[u8],
 ) -> Option<(Vec<u8>, Authentic)> {
     let sizes = algorithm.content()?;
-    match management {
-        Management::Device { key, kid_context } => {
+    match (&management.start, management.steps) {
+        (Start::Device { key, kid_context }, []) => {
             let (master, kept) = content_key(key, algorithm, *kid_context)?;
             let opened = open(&kept.content, sizes, nonce, aads, ciphertext)?;
             kept.keep(master);
             Some((opened.0, authentic(key, algorithm, opened.1, key.device.is_some())))
         }
-        Management::AgreeUnwrap { key, algorithm: wrap, ephemeral, kdf_context, wrapped } => {
+        (
+            Start::Agree { key, algorithm: wrap, peer: Peer::Point(point) },
+            [Step::Hkdf { info, .. }, Step::Unwrap { wrapped, .. }],
+        ) => {
             let private = agreeing(key, *wrap)?;
-            let kek = agreement::kek(private, *wrap, *ephemeral, kdf_context)?;
+            let kek = agreement::kek(private, *wrap, *point, info.bytes)?;
             let cek = unwrap::cek(*wrap, &kek, wrapped, sizes.key)?;
             let opened = open(&ContentKey::new(algorithm, &cek, &[])?, sizes, nonce, aads, ciphertext)?;
             Some((opened.0, authentic(key, algorithm, opened.1, false)))
         }
+        _ => None,
     }
 }
 

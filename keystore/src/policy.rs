@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Defaults;
-use crate::key::{Algorithm, EndpointBinding, Kty, PathBinding, Policy, Shape};
+use crate::key::{Algorithm, EndpointBinding, KdfInputs, Kty, PathBinding, Policy, Shape};
 use crate::records::key::{KeyRow, Use};
 
 /// The only profile there is.
@@ -90,6 +90,7 @@ impl Stated {
             endpoint_binding: named(self.endpoint_binding.as_deref(), EndpointBinding::from_name)
                 .unwrap_or(if strict { EndpointBinding::Pinned } else { EndpointBinding::Flagged }),
             derive: self.derives(row.kty),
+            kdf_inputs: KdfInputs::default(),
             iat_required: self.iat_required.unwrap_or(false),
             max_age_s: self.max_age_s,
             late_after_s: self.late_after_s.unwrap_or(3_600),
@@ -110,6 +111,7 @@ impl Stated {
             (Kty::Symmetric, _) => &[Shape::S, Shape::G],
             (Kty::Ec2P256, Use::Enc) => &[Shape::P],
             (Kty::Ec2P256 | Kty::OkpEd25519, _) => &[Shape::G, Shape::P],
+            _ => &[],
         };
         let stated =
             |shape: &Shape| self.shapes.as_ref().is_none_or(|stated| stated.iter().any(|name| name == shape.name()));

@@ -8,7 +8,7 @@ use clap::Args;
 use serde_json::json;
 
 use crate::cli::{Failed, read_bytes, say};
-use crate::envelope::{self, Envelope};
+use crate::envelope::{self, Envelope, Reading};
 use crate::item::Sealed;
 
 /// Show what an envelope says of itself: all of it unproven
@@ -34,7 +34,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failed> {
         cose_type: arguments.cose_type.map(crate::item::CoseType::from),
     };
     let format = envelope::recognise(&sealed.bytes, sealed.cose_type);
-    let (says, fault) = match Envelope::parse(&sealed, &envelope::Limits::default()) {
+    let (says, fault) = match Envelope::parse(&sealed, &Reading::strict(&envelope::Limits::default())) {
         Ok(envelope) => (envelope.describe(), None),
         Err(fault) => (serde_json::Value::Null, Some(fault)),
     };

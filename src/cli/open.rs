@@ -14,7 +14,7 @@ use crate::cli::{Failed, now, read_bytes, say};
 use crate::envelope;
 use crate::guard::Arrival;
 use crate::guard::settled::{Facts, Refusal};
-use crate::item::{Claims, Reason, Sealed, Timestamp, Verdict};
+use crate::item::{Claims, Compat, Departure, Reason, Sealed, Timestamp, Verdict};
 use crate::opening::{self, House};
 use crate::payload::Payload;
 use crate::store::ledger::{Finding, Held};
@@ -42,8 +42,17 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "HEX", value_parser = hex_bytes)]
     pub(super) aad: Option<HexBytes>,
     /// Departures from the strict default, by name, comma-separated; `all` for every one
-    #[arg(long, value_name = "NAME,...", value_delimiter = ',', value_parser = compat)]
-    pub(super) compat: Vec<Compat>,
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',', value_parser = departure)]
+    pub(super) compat: Vec<String>,
+    /// The content, where the envelope leaves it out
+    #[arg(long, value_name = "FILE")]
+    pub(super) detached: Option<PathBuf>,
+    /// Of a COSE_Sign: one signer suffices, or all that are known must hold
+    #[arg(long, value_enum, default_value_t = Signers::Any)]
+    pub(super) signers: Signers,
+    /// Where it does not open, say which check failed, and which other value of the keys' records would have opened it
+    #[arg(long)]
+    pub(super) explain: bool,
     /// Format of the envelope
     #[arg(long, value_enum, default_value_t = Format::Auto)]
     pub(super) format: Format,
@@ -106,23 +115,28 @@ impl From<CoseType> for crate::item::CoseType {
     }
 }
 
-/// One departure from the strict default.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Compat {
+/// How many signers must hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Signers {
     All,
-    UnauthenticatedSender,
+    Any,
 }
 
-fn compat(name: &str) -> Result<Compat, &'static str> {
-    match name {
-        "all" => Ok(Compat::All),
-        "unauthenticated-sender" => Ok(Compat::UnauthenticatedSender),
-        _ => Err("known are: unauthenticated-sender, all"),
-    }
+/// A name that is known.
+fn departure(name: &str) -> Result<String, String> {
+    Compat::default().allow(name).map(|()| name.to_owned())
+}
+
+fn compat(arguments: &Arguments) -> Result<Compat, Failed> {
+    let mut compat = Compat::default();
+    arguments.compat.iter().try_for_each(|name| compat.allow(name)).map_err(Failed::Usage)?;
+    Ok(compat)
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failed> {
     let house = house(arguments)?;
+    let compat = compat(arguments)?;
+    let detached = arguments.detached.as_deref().map(read_bytes).transpose()?;
     let sealed = Sealed {
         bytes: read_bytes(&arguments.file)?.into(),
         cose_type: arguments.cose_type.map(crate::item::CoseType::from),
@@ -137,8 +151,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failed> {
         tenant: "default",
         received_at: arguments.at.unwrap_or_else(now),
         claims: &claims,
-        unauthenticated_sender: !arguments.compat.is_empty(),
+        unauthenticated_sender: compat.allows(Departure::UnauthenticatedSender),
         external_aad: arguments.aad.as_ref().map(|aad| aad.0.as_slice()),
+        compat: &compat,
+        detached: detached.as_deref(),
+        all_signers: arguments.signers == Signers::All,
     };
     let finding = opening::find(&house, &arrival, &sealed).map_err(|failure| Failed::said(failure.to_string()))?;
     let (verdict, code) = match &finding {

@@ -34,11 +34,7 @@ impl ContentKey {
             Algorithm::ChaCha20Poly1305 => aws_lc(&CHACHA20_POLY1305, key)?,
             Algorithm::AesCcm16_64_128 => Cipher::CcmTag8(Box::new(CcmTag8::new_from_slice(key).ok()?)),
             Algorithm::AesCcm16_128_128 => Cipher::CcmTag16(Box::new(CcmTag16::new_from_slice(key).ok()?)),
-            Algorithm::EcdhEsA128Kw
-            | Algorithm::EcdhEsA256Kw
-            | Algorithm::Ed25519
-            | Algorithm::Es256
-            | Algorithm::Esp256 => return None,
+            _ => return None,
         };
         Some(Self { cipher, base_iv: Zeroizing::new(base_iv.to_vec()) })
     }

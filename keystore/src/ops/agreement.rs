@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use crate::key::Algorithm;
 use crate::ops::{kdf, unwrap};
 use crate::private_key::Scalar;
-use crate::recipe::{EcPoint, EcY};
+use crate::recipe::{EcY, Point};
 
 /// The primitive's form of our private key.
 pub(crate) fn private_key(scalar: &Scalar) -> Option<PrivateKey> {
@@ -19,7 +19,7 @@ pub(crate) fn private_key(scalar: &Scalar) -> Option<PrivateKey> {
 pub(crate) fn kek(
     private: &PrivateKey,
     wrap: Algorithm,
-    ephemeral: EcPoint<'_>,
+    ephemeral: Point<'_>,
     kdf_context: &[u8],
 ) -> Option<Zeroizing<Vec<u8>>> {
     let length = unwrap::kek_length(wrap)?;
@@ -29,10 +29,10 @@ pub(crate) fn kek(
 }
 
 /// The point in its SEC 1 form, and how many bytes of the array it takes.
-fn sec1(point: EcPoint<'_>) -> Option<([u8; 65], usize)> {
+fn sec1(point: Point<'_>) -> Option<([u8; 65], usize)> {
     let mut bytes = [0; 65];
     bytes[1..33].copy_from_slice(<&[u8; 32]>::try_from(point.x).ok()?);
-    match point.y {
+    match point.y? {
         EcY::Full(y) => {
             bytes[0] = 4;
             bytes[33..].copy_from_slice(<&[u8; 32]>::try_from(y).ok()?);

@@ -10,14 +10,7 @@ pub(crate) const fn kek_length(wrap: Algorithm) -> Option<usize> {
     match wrap {
         Algorithm::EcdhEsA128Kw => Some(16),
         Algorithm::EcdhEsA256Kw => Some(32),
-        Algorithm::A128Gcm
-        | Algorithm::A256Gcm
-        | Algorithm::AesCcm16_128_128
-        | Algorithm::AesCcm16_64_128
-        | Algorithm::ChaCha20Poly1305
-        | Algorithm::Ed25519
-        | Algorithm::Es256
-        | Algorithm::Esp256 => None,
+        _ => None,
     }
 }
 

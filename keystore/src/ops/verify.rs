@@ -17,7 +17,7 @@ pub(crate) const fn serves(kty: Kty, algorithm: Algorithm) -> bool {
     match kty {
         Kty::Ec2P256 => matches!(algorithm, Algorithm::Es256 | Algorithm::Esp256),
         Kty::OkpEd25519 => matches!(algorithm, Algorithm::Ed25519),
-        Kty::Symmetric => false,
+        _ => false,
     }
 }
 
