@@ -304,8 +304,13 @@ def recipient_of(request):
         raise Limit(f"pycose derives no keys by {management}")
     kind = DirectKeyAgreement if management in DIRECT_AGREEMENT else KeyAgreementWithKeyWrap
     recipient = kind(phdr=alg, uhdr=named)
-    recipient.local_attrs = {headers.StaticKey: cose_key(jwk, private=False)}
-    if request["sender"]:
+    receiver = cose_key(jwk, private=False)
+    recipient.local_attrs = {headers.StaticKey: receiver}
+    if not request["sender"]:
+        # pycose would make it too late for a direct agreement
+        recipient.key = EC2Key.generate_key(receiver.crv)
+        recipient.uhdr_update({headers.EphemeralKey: dict(EC2Key(crv=receiver.crv, x=recipient.key.x, y=recipient.key.y))})
+    else:
         recipient.key = cose_key(request["sender"])
         recipient.uhdr_update({headers.StaticKey: dict(cose_key(request["sender"], private=False))})
     return recipient

@@ -26,9 +26,7 @@ struct Peer {
     script: &'static str,
     /// Neither opens nor seals.
     lacks: &'static [&'static str],
-    /// Does not open what others seal.
-    does_not_open: &'static [&'static str],
-    /// Seals what nobody else opens, or not at all.
+    /// Opens, and does not seal, or not so that anybody else opens it.
     does_not_seal: &'static [&'static str],
 }
 
@@ -57,8 +55,8 @@ const PYCOSE: Peer = Peer {
         "Encrypt0 A128GCM countersigned",
         "Sign1 ES256 countersigned",
     ],
-    does_not_open: &[],
-    does_not_seal: &[],
+    // no content key for a MAC: its HMACs have no key length
+    does_not_seal: &["Mac A256KW", "Mac ECDH-ES+A128KW"],
 };
 
 const PYTHON_CWT: Peer = Peer {
@@ -82,7 +80,6 @@ const PYTHON_CWT: Peer = Peer {
         // it appends the target's further fields to Countersign_structure, not an array of them (RFC 9338 §3.3)
         "Sign1 ES256 countersigned",
     ],
-    does_not_open: &[],
     does_not_seal: &[],
 };
 
@@ -273,7 +270,7 @@ fn peers_open_what_the_device_seals() {
             _ => Err(answer.to_string()),
         };
         let outcomes: Vec<_> = answers.iter().map(opened).collect();
-        judge(&format!("{} opens ours", peer.name), &rows, &outcomes, &[peer.lacks, peer.does_not_open]);
+        judge(&format!("{} opens ours", peer.name), &rows, &outcomes, &[peer.lacks]);
     }
 }
 
