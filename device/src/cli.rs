@@ -39,6 +39,8 @@ enum Command {
 /// Why a command was not done.
 #[derive(Debug, thiserror::Error)]
 enum Fault {
+    #[error("--alg: {0}")]
+    Algorithm(String),
     #[error("{path}: {error}")]
     File { path: String, error: io::Error },
     #[error("{url}: {reason}")]
@@ -53,6 +55,8 @@ enum Fault {
     Seal(#[from] SealError),
     #[error("--kid-context and --cti take hexadecimal bytes")]
     NotHex,
+    #[error("--structure {0} needs {1}")]
+    Needs(&'static str, &'static str),
     #[error("no audience: name the application with --audience")]
     NoAudience,
 }

@@ -13,11 +13,12 @@
 
 use alloc::vec::Vec;
 
-use coset::{
-    AsCborValue, CborSerializable, CoseEncrypt, CoseEncrypt0, CoseMac, CoseMac0, CoseSign, CoseSign1, EncryptionContext,
-    Header, MacContext, ProtectedHeader, SignatureContext, enc_structure_data, mac_structure_data, sig_structure_data,
-};
 use coset::cbor::value::Value;
+use coset::{
+    AsCborValue, CborSerializable, CoseEncrypt, CoseEncrypt0, CoseMac, CoseMac0, CoseSign, CoseSign1,
+    EncryptionContext, Header, MacContext, ProtectedHeader, SignatureContext, enc_structure_data, mac_structure_data,
+    sig_structure_data,
+};
 use rand_core::TryCryptoRng;
 
 use self::algorithm::{Encryption, Mac};
@@ -190,7 +191,8 @@ impl Message {
         let headers = self.headers.clone().for_algorithm(algorithm.id(), algorithm.authenticates()).naming(kid);
         let unprotected = headers.unprotected.bytes(nonce.label, &nonce.sent).unprotected();
         let protected = headers.protected.protected()?;
-        if !algorithm.authenticates() && (protected.original_data != Some(Vec::new()) || !self.external_aad.is_empty()) {
+        if !algorithm.authenticates() && (protected.original_data != Some(Vec::new()) || !self.external_aad.is_empty())
+        {
             return Err(SealError::AlgorithmNotAllowed(algorithm.name()));
         }
         let context = match rest {

@@ -64,7 +64,10 @@ pub(crate) enum Material {
         d: Option<Secret>,
     },
     /// The 32 bytes that an ML-DSA key is made of.
-    MlDsa { algorithm: Signature, seed: Secret },
+    MlDsa {
+        algorithm: Signature,
+        seed: Secret,
+    },
     RsaPrivate(RsaPrivate),
     RsaPublic {
         n: Vec<u8>,

@@ -327,8 +327,7 @@ fn announce(key: &Key, announced: Announced, headers: Headers) -> Result<Headers
 fn cose_key(curve: Curve, x: &[u8], y: &[u8], compressed: bool) -> Value {
     let kty = if curve.has_y() { 2 } else { 1 };
     let member = |label: i64, value: Value| (Value::from(label), value);
-    let mut members =
-        alloc::vec![member(1, kty.into()), member(-1, curve.id().into()), member(-2, x.into())];
+    let mut members = alloc::vec![member(1, kty.into()), member(-1, curve.id().into()), member(-2, x.into())];
     if curve.has_y() {
         let sign = y.last().is_some_and(|last| last & 1 == 1);
         members.push(member(-3, if compressed { sign.into() } else { y.into() }));
