@@ -127,3 +127,6 @@ fn keys(path: &Path) -> impl FnOnce(KeySetError) -> Fault {
 fn parse_shape(letter: &str) -> Result<Shape, String> {
     Shape::from_name(letter).ok_or_else(|| "one of S, G, P".to_owned())
 }
+
+#[cfg(test)]
+mod tests;

@@ -89,7 +89,7 @@ pub(super) struct Arguments {
     #[arg(value_name = "FILE")]
     content: PathBuf,
     #[command(flatten)]
-    structure: structure::Arguments,
+    structure: structure::Parts,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Fault> {

@@ -16,7 +16,7 @@ use crate::cli::{Fault, file, keys, read_key_set};
 /// What a structure needs beside content, algorithm and key.
 #[derive(Args)]
 #[command(next_help_heading = "Any structure of COSE")]
-pub(super) struct Arguments {
+pub(super) struct Parts {
     /// Seal this structure instead of a shape
     #[arg(long, value_enum, value_name = "NAME", conflicts_with = "shape")]
     structure: Option<Name>,
@@ -129,7 +129,7 @@ fn structure(name: Name, all: &super::Arguments) -> Result<Structure, Fault> {
     }
 }
 
-impl Arguments {
+impl Parts {
     fn nonce(&self) -> Nonce {
         match (&self.iv, &self.partial_iv) {
             (Some(iv), _) => Nonce::Iv(iv.0.clone()),
