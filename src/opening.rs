@@ -16,6 +16,7 @@ use crate::payload::{self, Payload};
 use crate::store::ledger::{Finding, Held};
 
 mod budget;
+pub mod explain;
 mod owner;
 
 pub use budget::Budgets;
@@ -64,7 +65,12 @@ pub fn examine(house: &House, taken: &Taken) -> Result<Finding, Failure> {
 
 /// Opens sealed bytes that arrived so.
 pub fn find(house: &House, arrival: &Arrival<'_>, sealed: &Sealed) -> Result<Finding, Failure> {
-    match unseal(house, arrival, sealed) {
+    walk(house, arrival, sealed, &mut 0)
+}
+
+/// The same, and counts in `authentic` the layers that opened.
+fn walk(house: &House, arrival: &Arrival<'_>, sealed: &Sealed, authentic: &mut usize) -> Result<Finding, Failure> {
+    match unseal(house, arrival, sealed, authentic) {
         Ok((settled, payload)) => Ok(Finding::Opened(Box::new(settled), payload)),
         Err(Stop::Held(held)) => Ok(Finding::Held(held)),
         Err(Stop::Refused(refusal)) => Ok(Finding::Refused(refusal)),
@@ -72,7 +78,12 @@ pub fn find(house: &House, arrival: &Arrival<'_>, sealed: &Sealed) -> Result<Fin
     }
 }
 
-fn unseal(house: &House, arrival: &Arrival<'_>, sealed: &Sealed) -> Result<(Settled, Payload), Stop> {
+fn unseal(
+    house: &House,
+    arrival: &Arrival<'_>,
+    sealed: &Sealed,
+    authentic: &mut usize,
+) -> Result<(Settled, Payload), Stop> {
     let recognised = || envelope::recognise(&sealed.bytes, sealed.cose_type);
     let reading = Reading { limits: &house.limits, compat: arrival.compat, detached: arrival.detached };
     let mut envelope = Envelope::parse(sealed, &reading).map_err(|fault| unread(fault, recognised()))?;
@@ -94,7 +105,8 @@ fn unseal(house: &House, arrival: &Arrival<'_>, sealed: &Sealed) -> Result<(Sett
                 return Err(context.unopened(why));
             }
         }
-        if proof.layers().len() >= house.limits.layers {
+        *authentic = proof.layers().len();
+        if *authentic >= house.limits.layers {
             return Err(context.refused(Reason::Malformed, "more layers than allowed", None));
         }
     };
