@@ -5,8 +5,6 @@ TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 CRATES := -p paperknife -p keystore -p paperknife-device
 CARGO  := cargo
 PEERS  := $(TARGET)/peers-venv
-# Tests start this interpreter for second opinions (pycose).
-export PEERS_PYTHON := $(PEERS)/bin/python
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-full bench deny fuzz fmt tools peers no-openssl
@@ -39,9 +37,9 @@ test-full: test
 
 # The gateway is built alone, never with the workspace, so that no feature of another crate comes into it.
 no-openssl:
-	@! ldd $(TARGET)/debug/paperknife | grep -E 'lib(ssl|crypto)\.' || (echo "paperknife links OpenSSL"; exit 1)
-	@! $(CARGO) tree --locked -p paperknife -e normal --prefix none | grep -E '^openssl' \
-	  || (echo "paperknife depends on OpenSSL"; exit 1)
+	@set -e; linked=$$(ldd $(TARGET)/debug/paperknife); \
+	  tree=$$($(CARGO) tree --locked -p paperknife -e normal --prefix none); \
+	  if echo "$$linked" "$$tree" | grep -E 'lib(ssl|crypto)\.|openssl'; then echo "paperknife links OpenSSL"; exit 1; fi
 	@echo "paperknife links no OpenSSL"
 
 # Installs, where missing: a C compiler, for SQLite and AWS-LC (Debian: gcc and libc6-dev, as root).
@@ -51,13 +49,14 @@ tools:
 	  apt-get update -qq && apt-get install -y -qq --no-install-recommends gcc libc6-dev)
 
 # Installs, where missing: python3-venv (Debian, as root), and pycose 1.1.0 into a folder of its own in the target folder.
-peers: $(PEERS)/pycose-1.1.0
+peers: $(PEERS)/installed
 
-$(PEERS)/pycose-1.1.0:
+$(PEERS)/installed: tests/peers/requirements.txt
 	@python3 -c 'import ensurepip' 2> /dev/null || (echo "installing python3-venv"; \
 	  apt-get update -qq && apt-get install -y -qq --no-install-recommends python3-venv)
-	@echo "installing pycose 1.1.0 into $(PEERS)"
-	@rm -rf $(PEERS) && python3 -m venv $(PEERS) && $(PEERS)/bin/pip install --quiet --disable-pip-version-check pycose==1.1.0
+	@echo "installing pycose into $(PEERS)"
+	@rm -rf $(PEERS) && python3 -m venv $(PEERS) \
+	  && $(PEERS)/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
 deny:
@@ -69,7 +68,7 @@ FUZZ_SECONDS ?= 60
 fuzz:
 	@command -v cargo-fuzz > /dev/null || (echo "installing cargo-fuzz 0.13.2"; \
 	  $(CARGO) install --locked --quiet cargo-fuzz --version 0.13.2)
-	@set -e; for target in $(notdir $(basename $(wildcard fuzz/fuzz_targets/*.rs))); do \
+	@set -e; for target in $$($(CARGO) fuzz list); do \
 	  RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run $$target -- -max_total_time=$(FUZZ_SECONDS) -timeout=1 -rss_limit_mb=256; \
 	done
 

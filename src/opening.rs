@@ -8,6 +8,7 @@ use std::sync::Arc;
 use keystore::Keystore;
 
 use crate::envelope::{self, Envelope, Fault, Reading};
+use crate::fault;
 use crate::guard::settled::{Refusal, Settled};
 use crate::guard::{self, Arrival, Denied};
 use crate::item::{Format, Reason, Sealed, Taken};
@@ -37,7 +38,7 @@ pub struct House {
 impl House {
     /// A house of these keys.
     pub fn new(keystore: Arc<Keystore>, limits: envelope::Limits) -> Self {
-        Self { keystore, limits, budgets: Budgets::default(), probe: |_| () }
+        Self { keystore, limits, budgets: Budgets::default(), probe: |_| fault::point("opening", "examine") }
     }
 }
 
@@ -60,7 +61,8 @@ pub fn examine(house: &House, taken: &Taken) -> Result<Finding, Failure> {
         (house.probe)(taken);
         find(house, &Arrival::of(taken), &taken.sealed)
     });
-    std::panic::catch_unwind(guarded).unwrap_or_else(|_| Ok(Finding::Held(fault_of_ours(None, "a panic while opening"))))
+    std::panic::catch_unwind(guarded)
+        .unwrap_or_else(|_| Ok(Finding::Held(fault_of_ours(None, "a panic while opening"))))
 }
 
 /// Opens sealed bytes that arrived so.
@@ -86,7 +88,7 @@ fn unseal(
 ) -> Result<(Settled, Payload), Stop> {
     let recognised = || envelope::recognise(&sealed.bytes, sealed.cose_type);
     let reading = Reading { limits: &house.limits, compat: arrival.compat, detached: arrival.detached };
-    let mut envelope = Envelope::parse(sealed, &reading).map_err(|fault| unread(fault, recognised()))?;
+    let mut envelope = Envelope::parse(sealed, &reading).map_err(|fault| unread(&fault, recognised()))?;
     let context = Context { format: envelope.format(), kid: first_kid(&envelope) };
     let mut proof = Proof::none();
     let opened = loop {
@@ -96,7 +98,7 @@ fn unseal(
             return Err(context.refused(Reason::BudgetExhausted, "this relay failed too often on this key", None));
         }
         match open::open(&admitted, proof, &house.keystore, &reading, arrival.all_signers) {
-            Ok(Layer::Envelope(inner, so_far)) => (envelope, proof) = (inner, so_far),
+            Ok(Layer::Envelope(inner, so_far)) => (envelope, proof) = (*inner, so_far),
             Ok(Layer::Content(opened)) => break opened,
             Err(why) => {
                 if matches!(why, Unopened::AuthFailed) {
@@ -164,7 +166,7 @@ impl Context {
     }
 }
 
-fn unread(fault: Fault, format: Option<Format>) -> Stop {
+fn unread(fault: &Fault, format: Option<Format>) -> Stop {
     let detail = Some(fault.detail.to_owned());
     Stop::Refused(Refusal { reason: fault.reason, detail, format, kid: None, device: None })
 }

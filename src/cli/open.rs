@@ -146,11 +146,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failed> {
         bytes: read_bytes(&arguments.file)?.into(),
         cose_type: arguments.cose_type.map(crate::item::CoseType::from),
     };
-    let claims = Claims {
-        endpoint: arguments.endpoint.clone(),
-        path: arguments.path.clone(),
-        ..Claims::default()
-    };
+    let claims = Claims { endpoint: arguments.endpoint.clone(), path: arguments.path.clone(), ..Claims::default() };
     let arrival = Arrival {
         relay: "",
         tenant: "default",
