@@ -5,8 +5,6 @@ TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 CRATES := -p paperknife -p keystore -p paperknife-device
 CARGO  := cargo
 PEERS  := $(TARGET)/peers-venv
-# Tests start this interpreter for second opinions (pycose, python-cwt).
-export PEERS_PYTHON := $(PEERS)/bin/python
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-full bench deny fuzz fmt tools peers no-openssl
@@ -39,9 +37,9 @@ test-full: test
 
 # The gateway is built alone, never with the workspace, so that no feature of another crate comes into it.
 no-openssl:
-	@! ldd $(TARGET)/debug/paperknife | grep -E 'lib(ssl|crypto)\.' || (echo "paperknife links OpenSSL"; exit 1)
-	@! $(CARGO) tree --locked -p paperknife -e normal --prefix none | grep -E '^openssl' \
-	  || (echo "paperknife depends on OpenSSL"; exit 1)
+	@set -e; linked=$$(ldd $(TARGET)/debug/paperknife); \
+	  tree=$$($(CARGO) tree --locked -p paperknife -e normal --prefix none); \
+	  if echo "$$linked" "$$tree" | grep -E 'lib(ssl|crypto)\.|openssl'; then echo "paperknife links OpenSSL"; exit 1; fi
 	@echo "paperknife links no OpenSSL"
 
 # Installs, where missing: a C compiler, for SQLite and AWS-LC (Debian: gcc and libc6-dev, as root).
@@ -70,7 +68,7 @@ FUZZ_SECONDS ?= 60
 fuzz:
 	@command -v cargo-fuzz > /dev/null || (echo "installing cargo-fuzz 0.13.2"; \
 	  $(CARGO) install --locked --quiet cargo-fuzz --version 0.13.2)
-	@set -e; for target in $(notdir $(basename $(wildcard fuzz/fuzz_targets/*.rs))); do \
+	@set -e; for target in $$($(CARGO) fuzz list); do \
 	  RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run $$target -- -max_total_time=$(FUZZ_SECONDS) -timeout=1 -rss_limit_mb=256; \
 	done
 

@@ -41,6 +41,8 @@ pub struct Config {
     pub store: Store,
     /// `[log]`
     pub log: Log,
+    /// `[metrics]`
+    pub metrics: Metrics,
 }
 
 /// `[server]`: the HTTP edge.
@@ -155,6 +157,13 @@ pub enum LogFormat {
     Json,
     /// For people.
     Text,
+}
+
+/// `[metrics]`
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Metrics {
+    /// A listener of its own, where `/metrics` asks for no token.
+    pub listen: Option<SocketAddr>,
 }
 
 /// A configuration, and the keys in it that this version knows but does not act on.

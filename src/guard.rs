@@ -32,6 +32,17 @@ pub struct Arrival<'a> {
     pub detached: Option<&'a [u8]>,
     /// Of a COSE_Sign, every signer whose key is known must hold; else one of them.
     pub all_signers: bool,
+    /// Values tried in place of the envelope's own (offline `open --explain`).
+    pub guess: Guess<'a>,
+}
+
+/// What a layer may have been sealed with in place of what it says: for an explanation, never for an opening.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Guess<'a> {
+    /// Number of the content algorithm.
+    pub algorithm: Option<i64>,
+    /// kid context, or that there is none.
+    pub kid_context: Option<Option<&'a [u8]>>,
 }
 
 impl<'a> Arrival<'a> {
@@ -47,6 +58,7 @@ impl<'a> Arrival<'a> {
             compat: Compat::STRICT,
             detached: None,
             all_signers: false,
+            guess: Guess::default(),
         }
     }
 }

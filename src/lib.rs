@@ -5,6 +5,7 @@ pub mod clock;
 pub mod codec;
 pub mod config;
 pub mod envelope;
+pub mod fault;
 pub mod guard;
 pub mod item;
 pub mod listen;

@@ -64,7 +64,7 @@ pub enum Layer {
     /// The content.
     Content(Opened),
     /// Another envelope, and the proof so far.
-    Envelope(Envelope, Proof),
+    Envelope(Box<Envelope>, Proof),
 }
 
 /// Content of which every layer is authentic.
@@ -289,7 +289,7 @@ impl Authenticated<'_> {
             Some(cose_type) => {
                 let inner =
                     Envelope::parse_inner(&Arc::from(content), cose_type, reading).map_err(Unopened::Inner)?;
-                Ok(Layer::Envelope(inner, proof))
+                Ok(Layer::Envelope(Box::new(inner), proof))
             }
         }
     }

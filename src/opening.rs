@@ -8,6 +8,7 @@ use std::sync::Arc;
 use keystore::Keystore;
 
 use crate::envelope::{self, Envelope, Fault, Reading};
+use crate::fault;
 use crate::guard::settled::{Refusal, Settled};
 use crate::guard::{self, Arrival, Denied};
 use crate::item::{Format, Reason, Sealed, Taken};
@@ -16,6 +17,7 @@ use crate::payload::{self, Payload};
 use crate::store::ledger::{Finding, Held};
 
 mod budget;
+pub mod explain;
 mod owner;
 
 pub use budget::Budgets;
@@ -36,7 +38,7 @@ pub struct House {
 impl House {
     /// A house of these keys.
     pub fn new(keystore: Arc<Keystore>, limits: envelope::Limits) -> Self {
-        Self { keystore, limits, budgets: Budgets::default(), probe: |_| () }
+        Self { keystore, limits, budgets: Budgets::default(), probe: |_| fault::point("opening", "examine") }
     }
 }
 
@@ -59,12 +61,18 @@ pub fn examine(house: &House, taken: &Taken) -> Result<Finding, Failure> {
         (house.probe)(taken);
         find(house, &Arrival::of(taken), &taken.sealed)
     });
-    std::panic::catch_unwind(guarded).unwrap_or_else(|_| Ok(Finding::Held(fault_of_ours(None, "a panic while opening"))))
+    std::panic::catch_unwind(guarded)
+        .unwrap_or_else(|_| Ok(Finding::Held(fault_of_ours(None, "a panic while opening"))))
 }
 
 /// Opens sealed bytes that arrived so.
 pub fn find(house: &House, arrival: &Arrival<'_>, sealed: &Sealed) -> Result<Finding, Failure> {
-    match unseal(house, arrival, sealed) {
+    walk(house, arrival, sealed, &mut 0)
+}
+
+/// The same, and counts in `authentic` the layers that opened.
+fn walk(house: &House, arrival: &Arrival<'_>, sealed: &Sealed, authentic: &mut usize) -> Result<Finding, Failure> {
+    match unseal(house, arrival, sealed, authentic) {
         Ok((settled, payload)) => Ok(Finding::Opened(Box::new(settled), payload)),
         Err(Stop::Held(held)) => Ok(Finding::Held(held)),
         Err(Stop::Refused(refusal)) => Ok(Finding::Refused(refusal)),
@@ -72,10 +80,15 @@ pub fn find(house: &House, arrival: &Arrival<'_>, sealed: &Sealed) -> Result<Fin
     }
 }
 
-fn unseal(house: &House, arrival: &Arrival<'_>, sealed: &Sealed) -> Result<(Settled, Payload), Stop> {
+fn unseal(
+    house: &House,
+    arrival: &Arrival<'_>,
+    sealed: &Sealed,
+    authentic: &mut usize,
+) -> Result<(Settled, Payload), Stop> {
     let recognised = || envelope::recognise(&sealed.bytes, sealed.cose_type);
     let reading = Reading { limits: &house.limits, compat: arrival.compat, detached: arrival.detached };
-    let mut envelope = Envelope::parse(sealed, &reading).map_err(|fault| unread(fault, recognised()))?;
+    let mut envelope = Envelope::parse(sealed, &reading).map_err(|fault| unread(&fault, recognised()))?;
     let context = Context { format: envelope.format(), kid: first_kid(&envelope) };
     let mut proof = Proof::none();
     let opened = loop {
@@ -85,7 +98,7 @@ fn unseal(house: &House, arrival: &Arrival<'_>, sealed: &Sealed) -> Result<(Sett
             return Err(context.refused(Reason::BudgetExhausted, "this relay failed too often on this key", None));
         }
         match open::open(&admitted, proof, &house.keystore, &reading, arrival.all_signers) {
-            Ok(Layer::Envelope(inner, so_far)) => (envelope, proof) = (inner, so_far),
+            Ok(Layer::Envelope(inner, so_far)) => (envelope, proof) = (*inner, so_far),
             Ok(Layer::Content(opened)) => break opened,
             Err(why) => {
                 if matches!(why, Unopened::AuthFailed) {
@@ -94,7 +107,8 @@ fn unseal(house: &House, arrival: &Arrival<'_>, sealed: &Sealed) -> Result<(Sett
                 return Err(context.unopened(why));
             }
         }
-        if proof.layers().len() >= house.limits.layers {
+        *authentic = proof.layers().len();
+        if *authentic >= house.limits.layers {
             return Err(context.refused(Reason::Malformed, "more layers than allowed", None));
         }
     };
@@ -152,7 +166,7 @@ impl Context {
     }
 }
 
-fn unread(fault: Fault, format: Option<Format>) -> Stop {
+fn unread(fault: &Fault, format: Option<Format>) -> Stop {
     let detail = Some(fault.detail.to_owned());
     Stop::Refused(Refusal { reason: fault.reason, detail, format, kid: None, device: None })
 }

@@ -15,6 +15,7 @@ use axum::Router;
 use axum::body::Bytes;
 
 use crate::clock::Clock;
+use crate::fault;
 use crate::item::{Item, Receipt, Timestamp};
 use crate::relay::profiles::{Body, Found, Profile, Unfound};
 use crate::store::failure::Failure;
@@ -93,7 +94,9 @@ pub async fn take(edge: &Edge, account: Account, delivery: Delivery) -> Result<R
     let origin = accounts::origin(&account);
     let (limits, received_at) = (edge.limits.profiles, edge.clock.now());
     let items = beside_the_runtime(delivery.bytes.len(), move || find(&profile, &delivery, received_at, &limits)).await;
-    Ok(edge.intake.take(origin, items.map_err(Untaken::Unfound)?).await?)
+    let receipt = edge.intake.take(origin, items.map_err(Untaken::Unfound)?).await?;
+    fault::point("take", "before-answer");
+    Ok(receipt)
 }
 
 fn find(

@@ -128,3 +128,6 @@ impl Cache {
 fn bounded<V: Clone>(names: usize) -> Map<V> {
     Map::with(names, names as u64, UnitWeighter, RandomState::new(), DefaultLifecycle::default())
 }
+
+#[cfg(test)]
+mod tests;

@@ -276,6 +276,7 @@ fn finding_goes_on_while_keys_are_imported() {
     let (other, done) = (Keystore::open(folder.path(), defaults()).unwrap(), AtomicBool::new(false));
     let kids: Vec<_> = (0..40_u8).map(|at| format!("f0{at:02x}")).collect();
     std::thread::scope(|scope| {
+        let _done = SetOnDrop(&done);
         for _ in 0..3 {
             scope.spawn(|| {
                 while !done.load(Ordering::Relaxed) {
@@ -293,8 +294,16 @@ fn finding_goes_on_while_keys_are_imported() {
             keystore.generation().unwrap();
             assert_eq!(find(&keystore, kid).unwrap(), 1, "no look-up that raced may hide it");
         }
-        done.store(true, Ordering::Relaxed);
     });
+}
+
+/// Ends the other threads even when an assertion fails.
+struct SetOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for SetOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 #[test]

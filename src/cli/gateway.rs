@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::future::pending;
 use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::StatusCode;
 use keystore::{Defaults, Keystore, Scope};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
@@ -78,7 +80,8 @@ impl Gateway {
     ) -> Result<String, Failed> {
         let (name, tenant, profile) = (name.to_owned(), TENANT.to_owned(), profile.to_owned());
         let request = accounts::Request { name, tenant, profile, options };
-        let (account, token) = accounts::make(&SystemClock, request).map_err(|unmade| Failed::said(unmade.to_string()))?;
+        let (account, token) =
+            accounts::make(&SystemClock, request).map_err(|unmade| Failed::said(unmade.to_string()))?;
         self.store.intake.add_account(&account)?;
         Ok(token.reveal().to_owned())
     }
@@ -114,6 +117,20 @@ impl Gateway {
         force: impl Future<Output = ()>,
     ) -> Drain {
         listen::serve(listener, self.app(), self.listen, stop, force).await
+    }
+
+    /// Serves `/metrics` alone, without a token, to whoever reaches this listener; never ends by itself.
+    pub(super) fn serve_metrics(&self, listener: TcpListener) -> impl Future<Output = ()> + Send + use<> {
+        let (meter, reader) = (Arc::clone(&self.watch.meter), self.store.reader.clone());
+        let scrape = move || async move {
+            let text = tokio::task::spawn_blocking(move || render(&meter, &reader)).await;
+            text.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)
+        };
+        let app = Router::new().route("/metrics", axum::routing::get(scrape));
+        let limits = self.listen;
+        async move {
+            listen::serve(listener, app, limits, pending(), pending()).await;
+        }
     }
 
     /// Resolves when nothing can be stored any more: this process must end.

@@ -159,7 +159,13 @@ fn import(asked: &ImportArguments) -> Result<(), Failed> {
 
 fn import_line(key: &Imported) -> String {
     let what = if key.updated { "updated" } else { "imported" };
-    format!("{what} {} version {} kid {} {}", key.id, key.version, key.kid_hex, key.device.as_deref().unwrap_or("(gateway)"))
+    format!(
+        "{what} {} version {} kid {} {}",
+        key.id,
+        key.version,
+        key.kid_hex,
+        key.device.as_deref().unwrap_or("(gateway)")
+    )
 }
 
 fn show_versions(keystore: &Keystore, asked: &Named) -> Result<(), Failed> {

@@ -12,12 +12,14 @@ use serde_json::{Value, json};
 
 use crate::cli::{Failed, now, read_bytes, say};
 use crate::envelope;
-use crate::guard::Arrival;
+use crate::guard::{Arrival, Guess};
 use crate::guard::settled::{Facts, Refusal};
 use crate::item::{Claims, Compat, Departure, Reason, Sealed, Timestamp, Verdict};
 use crate::opening::{self, House};
 use crate::payload::Payload;
 use crate::store::ledger::{Finding, Held};
+
+mod explain;
 
 /// Open one envelope, offline; print one JSON verdict
 #[derive(Args, Debug)]
@@ -53,6 +55,9 @@ pub(super) struct Arguments {
     /// Where it does not open, say which check failed, and which other value of the keys' records would have opened it
     #[arg(long)]
     pub(super) explain: bool,
+    /// A kid context that the device may have derived its keys with, for `--explain`
+    #[arg(long, value_name = "HEX", value_parser = hex_bytes, requires = "explain")]
+    pub(super) context: Vec<HexBytes>,
     /// Format of the envelope
     #[arg(long, value_enum, default_value_t = Format::Auto)]
     pub(super) format: Format,
@@ -141,11 +146,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failed> {
         bytes: read_bytes(&arguments.file)?.into(),
         cose_type: arguments.cose_type.map(crate::item::CoseType::from),
     };
-    let claims = Claims {
-        endpoint: arguments.endpoint.clone(),
-        path: arguments.path.clone(),
-        ..Claims::default()
-    };
+    let claims = Claims { endpoint: arguments.endpoint.clone(), path: arguments.path.clone(), ..Claims::default() };
     let arrival = Arrival {
         relay: "",
         tenant: "default",
@@ -156,6 +157,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failed> {
         compat: &compat,
         detached: detached.as_deref(),
         all_signers: arguments.signers == Signers::All,
+        guess: Guess::default(),
     };
     let finding = opening::find(&house, &arrival, &sealed).map_err(|failure| Failed::said(failure.to_string()))?;
     let (verdict, code) = match &finding {
@@ -163,8 +165,28 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failed> {
         Finding::Refused(refusal) => (refused(refusal), 3),
         Finding::Held(held) => (waiting(held), 4),
     };
-    say(with_claims(verdict, &claims));
+    let mut verdict = with_claims(verdict, &claims);
+    if arguments.explain && code != 0 {
+        let scene = scene(arguments, arrival)?;
+        verdict["explanation"] = json!(explain::run(&scene, &sealed)?);
+    }
+    say(verdict);
     Ok(ExitCode::from(code))
+}
+
+/// What `--explain` may vary.
+fn scene<'a>(arguments: &Arguments, arrival: Arrival<'a>) -> Result<explain::Scene<'a>, Failed> {
+    let (mut keys, mut opaque) = (Vec::new(), Vec::new());
+    for file in arguments.jwks.iter().chain(&arguments.key) {
+        let bytes = read_bytes(file)?;
+        match serde_json::from_slice(&bytes) {
+            Ok(json) => keys.push(json),
+            Err(_) => opaque.push(bytes),
+        }
+    }
+    let audience = arguments.audience.iter().cloned().collect();
+    let contexts = arguments.context.iter().map(|context| context.0.clone()).collect();
+    Ok(explain::Scene { keys, opaque, audience, arrival, contexts })
 }
 
 /// The keys of this call, in memory, and the rooms' limits.

@@ -100,6 +100,9 @@ struct TestArguments {
     /// Media type of the body
     #[arg(long, value_name = "T")]
     content_type: Option<String>,
+    /// Topic that the body came on: of broker relays, whose profiles come later
+    #[arg(long, value_name = "T")]
+    topic: Option<String>,
     /// Header of the delivery; may be repeated
     #[arg(long, value_name = "K: V", value_parser = header)]
     header: Vec<(String, String)>,

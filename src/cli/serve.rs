@@ -10,7 +10,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::cli::gateway::{Gateway, bind};
 use crate::cli::{Failed, Place, say};
-use crate::config::{Log, LogFormat};
+use crate::config::{Config, Log, LogFormat};
 use crate::listen::Drain;
 
 /// Run the gateway
@@ -43,7 +43,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failed> {
     }
     let runtime = tokio::runtime::Runtime::new().map_err(Failed::io("cannot start the runtime"))?;
     let gateway = Gateway::open(&loaded.config)?;
-    let served = runtime.block_on(serve(&gateway, loaded.config.server.listen));
+    let served = runtime.block_on(serve(&gateway, &loaded.config));
     gateway.close();
     Ok(exit(&served?))
 }
@@ -64,13 +64,15 @@ fn exit(end: &End) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-async fn serve(gateway: &Gateway, address: SocketAddr) -> Result<End, Failed> {
-    let signals = || -> Result<_, std::io::Error> {
-        Ok((signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?))
-    };
+async fn serve(gateway: &Gateway, config: &Config) -> Result<End, Failed> {
+    let signals =
+        || -> Result<_, std::io::Error> { Ok((signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?)) };
     let (mut first, mut second) =
         signals().and_then(|one| Ok((one, signals()?))).map_err(Failed::io("cannot wait for signals"))?;
-    let listener = bind(address).await?;
+    if let Some(address) = config.metrics.listen {
+        tokio::spawn(gateway.serve_metrics(bind(address).await?));
+    }
+    let listener = bind(config.server.listen).await?;
     let address = listener.local_addr().map_err(Failed::io("cannot tell the address"))?;
     if let Some(token) = gateway.first_token()? {
         say(format_args!("admin token (shown once): {token}"));

@@ -23,7 +23,9 @@ Example:
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Make a token and print it, alone; it is shown this once
-    #[command(after_help = "Example:\n  paperknife tokens add dashboard --scope read,admin --data ./data > dashboard.token")]
+    #[command(
+        after_help = "Example:\n  paperknife tokens add dashboard --scope read,admin --data ./data > dashboard.token"
+    )]
     Add {
         /// A name for it
         name: String,

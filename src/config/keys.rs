@@ -74,7 +74,7 @@ const KEYS: &[(&str, Effect)] = &[
     ("delivery.schedule", Later(durations)),
     ("log.format", Now(|config, given| set(&mut config.log.format, given.one_of(LOG_FORMATS)))),
     ("log.level", Now(|config, given| set(&mut config.log.level, given.text()))),
-    ("metrics.listen", Later(|given| given.address().map(drop))),
+    ("metrics.listen", Now(|config, given| set(&mut config.metrics.listen, given.address().map(Some)))),
     ("tracing.otlp", Later(text)),
 ];
 

@@ -55,6 +55,7 @@ pub struct Attempt {
     algorithm: Algorithm,
     management: Option<&'static str>,
     kdf_context: Vec<u8>,
+    kid_context: Option<Option<Vec<u8>>>,
     bound: Bound,
 }
 
@@ -98,6 +99,14 @@ impl Attempt {
     /// The key.
     pub const fn key(&self) -> &KeyRef {
         &self.key
+    }
+
+    /// The kid context that a key is derived with: the message's, unless another is guessed.
+    pub fn kid_context<'a>(&'a self, message: &'a Message) -> Option<&'a [u8]> {
+        match &self.kid_context {
+            Some(guessed) => guessed.as_deref(),
+            None => message.headers().kid_context.as_ref().map(|context| message.slice(&context.value)),
+        }
     }
 
     /// The algorithm of the content step.
@@ -163,7 +172,7 @@ fn attempt(message: &Message, candidate: Candidate, arrival: &Arrival<'_>) -> Re
     if policy.strict_profile {
         strict_form(message, way)?;
     }
-    let fitness = Fitness::of(message, way, &key)?;
+    let fitness = Fitness::of(message, way, &key, arrival.guess.algorithm)?;
     usable(&fitness, &key, arrival)?;
     fitness.allowed(&key, arrival)?;
     shape_allowed(message, policy)?;
@@ -171,7 +180,8 @@ fn attempt(message: &Message, candidate: Candidate, arrival: &Arrival<'_>) -> Re
     let kdf_context = kdf::context(message, way, &key, unchecked)?;
     let bound = bound(message, &key, arrival);
     let (algorithm, management) = (fitness.content, fitness.management);
-    let attempt = Attempt { way, key, peer, algorithm, management, kdf_context, bound };
+    let kid_context = arrival.guess.kid_context.map(|guessed| guessed.map(<[u8]>::to_vec));
+    let attempt = Attempt { way, key, peer, algorithm, management, kdf_context, kid_context, bound };
     if attempt.has_no_binding() {
         return Err(Denied::new(
             Reason::BindingMismatch,

@@ -178,9 +178,11 @@ fn policy<'a>(proof: &'a Proof, sender: Option<&'a ProvenLayer>) -> Option<&'a P
 /// From the innermost layer's protected headers, else from policy; never sniffed (payload.md §1).
 fn content_type(proof: &Proof, sender: Option<&ProvenLayer>) -> Option<ContentType> {
     let stated = proof.layers().last().and_then(ProvenLayer::content_type).cloned();
-    let policy = policy(proof, sender);
-    let default = policy.and_then(|policy| policy.content_format.or(policy.strict_profile.then_some(SENML_CBOR)));
-    stated.or(default.map(ContentType::Format))
+    stated.or_else(|| {
+        let policy = policy(proof, sender)?;
+        let default = if policy.strict_profile { Some(SENML_CBOR) } else { None };
+        policy.content_format.or(default).map(ContentType::Format)
+    })
 }
 
 /// CoAP Content-Format of a media type (IANA registry), so that policy has one list.

@@ -57,8 +57,7 @@ fn manage<'a>(message: &'a Message, attempt: &'a Attempt) -> Option<(Start<'a>, 
     let key = attempt.key();
     let along = message.along(attempt.way());
     let Some((leaf, above)) = along.split_last() else {
-        let context = message.headers().kid_context.as_ref();
-        let kid_context = context.map(|context| message.slice(&context.value));
+        let kid_context = attempt.kid_context(message);
         return Some((Start::Device { key, kid_context }, Vec::new()));
     };
     let device = Start::Device { key, kid_context: None };

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
 use super::{Failure, House, examine};
+use crate::fault;
 use crate::item::{ItemId, KeyName, Reason, Taken};
 use crate::store::ledger::{Concluding, Finding, Held, Ledger};
 
@@ -65,7 +66,8 @@ impl Owner {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(|nth| format!("opening-{nth}"));
         let pool = pool.build().map_err(|error| Failure(error.to_string()))?;
         let signals = Arc::new(Signals::default());
-        let mut walk = Walk { house, ledger, pool, signals: Arc::clone(&signals), generation: None, looked: Instant::now() };
+        let mut walk =
+            Walk { house, ledger, pool, signals: Arc::clone(&signals), generation: None, looked: Instant::now() };
         let named = std::thread::Builder::new().name("opening".to_owned());
         let thread = named.spawn(move || walk.run()).map_err(|error| Failure(error.to_string()))?;
         Ok(Self { signals, thread })
@@ -180,7 +182,10 @@ impl Walk {
         if concluding.is_empty() {
             return Ok(());
         }
-        self.ledger.conclude(concluding).map(|_| ()).map_err(|failure| Failure(failure.to_string()))
+        fault::point("opening", "before-conclude");
+        self.ledger.conclude(concluding).map_err(|failure| Failure(failure.to_string()))?;
+        fault::point("opening", "after-conclude");
+        Ok(())
     }
 
     /// The same walk over held items, in the order of arrival, for those whose key may have come.

@@ -18,6 +18,8 @@ use crate::envelope::Limits;
 use crate::guard::settled::{Facts, Flag};
 use crate::item::{Claims, ItemId, Origin, Reason, Sealed, Taken, Timestamp};
 
+mod working_group;
+
 const PATH: &str = "/19/0/0";
 const AUDIENCE: &str = "https://gw.example";
 const NOW_S: i64 = 1_790_856_000;
@@ -46,11 +48,11 @@ impl Default for Brought<'_> {
 impl Scene {
     /// A device of this shape under the profile's defaults.
     fn of(shape: Shape) -> Self {
-        Self::with(shape, json!({}))
+        Self::with(shape, &json!({}))
     }
 
     /// The same, with members of its keys' policy set.
-    fn with(shape: Shape, policy: Value) -> Self {
+    fn with(shape: Shape, policy: &Value) -> Self {
         let keystore = Keystore::ephemeral(Defaults { audience: vec![AUDIENCE.to_owned()] }).unwrap();
         let private = json!({"kty": "EC", "crv": "P-256", "kid": "gw", "use": "enc",
             "x": "JZRcVmnY-y3T9kZt_YIMGLbzViu6DUVf-tUuvKfAZko", "y": "lti-Jsfjj78T43goPdPpFu58VS5v4vflbsdBh9ksq5I",
@@ -65,7 +67,8 @@ impl Scene {
             signature: SignatureAlgorithm::Esp256,
             gateway: ours.as_ref(),
         };
-        let Provisioned { sealer, gateway_keys, .. } = provision(&blueprint, &mut Kids::default(), &mut SysRng).unwrap();
+        let Provisioned { sealer, gateway_keys, .. } =
+            provision(&blueprint, &mut Kids::default(), &mut SysRng).unwrap();
         let mut keys = json!(KeySet { keys: gateway_keys });
         for key in keys["keys"].as_array_mut().unwrap() {
             policy.as_object().unwrap().iter().for_each(|(member, value)| key["paperknife"][member] = value.clone());
@@ -189,7 +192,7 @@ fn what_the_relay_claims_must_agree_with_what_is_bound() {
 fn freshness_is_judged_at_arrival_by_the_keys_policy() {
     let policy = json!({"iat_required": true, "max_age_s": 600, "late_after_s": 60, "max_future_s": 30});
     for shape in SHAPES {
-        let mut scene = Scene::with(shape, policy.clone());
+        let mut scene = Scene::with(shape, &policy);
         let issued = |seconds: i64| Options { issued_at: Some((NOW_S + seconds) as u64), ..Options::default() };
         let rows = [
             (issued(0), None, &[][..]),
@@ -225,7 +228,7 @@ fn the_keys_policy_decides_what_may_be_tried() {
         (Shape::S, json!({"endpoint": "other"}), Some(Reason::AuthFailed), "another name of the device"),
     ];
     for (shape, policy, expected, row) in rows {
-        let mut scene = Scene::with(shape, policy);
+        let mut scene = Scene::with(shape, &policy);
         let sealed = scene.honest();
         assert_eq!(reason(&scene.bring(&sealed, &Brought::default())), expected, "{row}");
     }

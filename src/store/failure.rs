@@ -11,6 +11,9 @@ use rusqlite::ffi::{SQLITE_IOERR_DIR_FSYNC, SQLITE_IOERR_FSYNC};
 /// A fault of ours. Cloned because one failed COMMIT fails every delivery in it. `Display` is for the operator.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Failure {
+    /// Another process reads the file, and did not stop in time.
+    #[error("another process is reading the store")]
+    Busy,
     /// A relay account of that name exists.
     #[error("a relay named `{0}` exists")]
     Conflict(String),

@@ -9,7 +9,7 @@ use crate::item::Timestamp;
 use crate::payload::{Anchor, Reading, Value};
 use crate::store::{flags, text};
 
-/// The statement that [`write`] runs.
+/// The statement that [`write()`] runs.
 pub(in crate::store) const INSERT: &str =
     "INSERT INTO reading VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
 

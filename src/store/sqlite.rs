@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::clock::Clock;
+use crate::fault;
 use crate::item::{Taken, Timestamp};
 use crate::store::failure::Failure;
 use crate::store::ledger::Outcome;
@@ -55,6 +56,8 @@ pub(in crate::store) struct Writer {
     shared: Shared,
     /// When upkeep was last looked at.
     looked: Instant,
+    /// Items taken or concluded since the length of the WAL was last looked at.
+    unmeasured: usize,
     /// Whether anything was committed since the WAL was last emptied.
     is_wal_used: bool,
     is_lost: bool,
@@ -76,6 +79,7 @@ impl Writer {
         shared: Shared,
     ) -> Result<Self, Failure> {
         let connection = connection::for_writing(&connection::file(data))?;
+        upkeep::empty_log(&connection)?;
         let books = Books::load(&connection, limits)?;
         let (items, bytes) = books.load_now();
         shared.load.set(items, bytes);
@@ -89,6 +93,7 @@ impl Writer {
             observer,
             shared,
             looked: Instant::now(),
+            unmeasured: 0,
             is_wal_used: true,
             is_lost: false,
         })
@@ -120,6 +125,7 @@ impl Writer {
             Err(failure) => self.fail(jobs, &failure),
         }
         if let Err(failure) = self.between() {
+            self.books.revert();
             self.note(&failure);
         }
     }
@@ -156,10 +162,12 @@ impl Writer {
         for (answer, done) in outcomes {
             let _ = answer.send(Ok(done));
         }
+        fault::point("take", "before-handover");
         let taken = taken.into_iter().flat_map(|(delivery, origin, items)| delivery.hand_over(origin, items));
         self.shared.handover.push(taken.collect::<Vec<Taken>>().into_iter());
         self.shared.health.recovered();
         self.is_wal_used = true;
+        self.unmeasured += commit.jobs + commit.concluded.len();
         self.observer.committed(&commit);
     }
 
@@ -187,7 +195,10 @@ impl Writer {
 
     /// Between two batches: only what cannot wait for a quiet moment.
     fn between(&mut self) -> Result<(), Failure> {
-        upkeep::checkpoint(&self.connection)?;
+        if self.unmeasured >= upkeep::UNMEASURED {
+            self.unmeasured = 0;
+            upkeep::checkpoint(&self.connection)?;
+        }
         if self.books.unindexed >= upkeep::INDEXED * 2 {
             upkeep::index(&mut self.connection, &mut self.books)?;
         }
@@ -260,6 +271,7 @@ impl Writer {
         if intact != "ok" {
             return Err(Failure::Damaged(intact));
         }
+        upkeep::empty_log(&connection)?;
         let books = Books::load(&connection, self.limits)?;
         self.books.compare(&connection, &books)?;
         let ((items, bytes), (old_items, old_bytes)) = (books.load_now(), self.books.load_now());
@@ -277,7 +289,9 @@ fn commit(
     jobs: &[Job],
     now: Timestamp,
 ) -> Result<Vec<Placed>, Failure> {
+    pass("before-begin", jobs);
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    pass("after-begin", jobs);
     let mut placed = Vec::with_capacity(jobs.len());
     for job in jobs {
         placed.push(match job {
@@ -286,8 +300,20 @@ fn commit(
         });
     }
     books.write(&transaction, now)?;
+    pass("before-commit", jobs);
     transaction.commit()?;
+    pass("after-commit", jobs);
     Ok(placed)
+}
+
+/// A point of the cycle, for each kind of job in it.
+fn pass(moment: &str, jobs: &[Job]) {
+    if jobs.iter().any(|job| matches!(job, Job::Take(_))) {
+        fault::point("take", moment);
+    }
+    if jobs.iter().any(|job| matches!(job, Job::Conclude(_))) {
+        fault::point("conclude", moment);
+    }
 }
 
 /// However the writer ends, nobody waits for it in vain.

@@ -10,7 +10,10 @@ fn the_demo_catches_every_kind_of_attack() {
     let lines_with = |mark: &str| shown.lines().filter(|line| line.starts_with(mark)).count();
     assert!(lines_with("  reading") >= 100, "{shown}");
     for attack in ["tamper", "replay", "swap endpoint", "swap path", "reorder", "drop", "delay"] {
-        assert!(shown.lines().any(|line| line.starts_with("! attack") && line.contains(attack)), "no {attack}:\n{shown}");
+        assert!(
+            shown.lines().any(|line| line.starts_with("! attack") && line.contains(attack)),
+            "no {attack}:\n{shown}"
+        );
     }
     assert!(shown.contains("7 kinds of attack caught"), "{shown}");
 }

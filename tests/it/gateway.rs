@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -25,10 +25,12 @@ pub(crate) fn done(arguments: &[&str]) -> String {
 
 /// A running server and the tokens to speak with it.
 pub(crate) struct Gateway {
-    folder: TempDir,
+    folder: PathBuf,
     server: Server,
     pub(crate) relay_token: String,
     pub(crate) api_token: String,
+    /// Goes with the gateway.
+    temporary: Option<TempDir>,
 }
 
 /// The process alone.
@@ -47,7 +49,8 @@ pub(crate) struct Answer {
 
 impl Answer {
     pub(crate) fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("no JSON: {}", String::from_utf8_lossy(&self.body)))
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|_| panic!("no JSON: {}", String::from_utf8_lossy(&self.body)))
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
@@ -57,6 +60,12 @@ impl Answer {
 
 impl Server {
     fn start(data: &Path, environment: &[(&str, &str)]) -> Self {
+        Self::try_start(data, environment)
+            .unwrap_or_else(|_| panic!("no server: {}", std::fs::read_to_string(log_file(data)).unwrap()))
+    }
+
+    /// Where it ends before it listens, how it ended.
+    fn try_start(data: &Path, environment: &[(&str, &str)]) -> Result<Self, ExitStatus> {
         let mut child = Command::new(BINARY)
             .args(["serve", "--listen", "127.0.0.1:0", "--data"])
             .arg(data)
@@ -66,9 +75,12 @@ impl Server {
             .spawn()
             .expect("the server starts");
         let lines = BufReader::new(child.stdout.take().expect("its output")).lines();
-        let mut listening = lines.map_while(Result::ok).filter_map(|line| line.strip_prefix("listening on ").map(str::to_owned));
-        let url = listening.next().unwrap_or_else(|| panic!("no server: {}", std::fs::read_to_string(log_file(data)).unwrap()));
-        Self { child, url }
+        let mut listening =
+            lines.map_while(Result::ok).filter_map(|line| line.strip_prefix("listening on ").map(str::to_owned));
+        match listening.next() {
+            Some(url) => Ok(Self { child, url }),
+            None => Err(child.wait().expect("its end")),
+        }
     }
 }
 
@@ -89,17 +101,24 @@ impl Gateway {
     /// The same, with settings from the environment.
     pub(crate) fn start_with(environment: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let data = folder.path().join("data");
+        let mut gateway = Self::start_at(folder.path(), environment);
+        gateway.temporary = Some(folder);
+        gateway
+    }
+
+    /// The same in a folder that is there; data goes into `data` in it.
+    pub(crate) fn start_at(folder: &Path, environment: &[(&str, &str)]) -> Self {
+        let data = folder.join("data");
         let server = Server::start(&data, environment);
         let place = data.to_str().expect("a path of text");
         let options = ["--set", "endpoint_from=header:x-endpoint", "--set", "path_from=header:x-path"];
         let relay_token = done(&[&["relays", "add", "acme", "--data", place], options.as_slice()].concat());
         let api_token = done(&["tokens", "add", "tests", "--scope", "read,admin,keys", "--data", place]);
-        Self { folder, server, relay_token, api_token }
+        Self { folder: folder.to_owned(), server, relay_token, api_token, temporary: None }
     }
 
     pub(crate) fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
+        self.folder.join("data")
     }
 
     /// The data folder as an argument.
@@ -136,7 +155,29 @@ impl Gateway {
 
     /// Starts anew on the same folder.
     pub(crate) fn restart(&mut self) {
-        self.server = Server::start(&self.data(), &[]);
+        self.restart_with(&[]);
+    }
+
+    /// The same, with settings from the environment.
+    pub(crate) fn restart_with(&mut self, environment: &[(&str, &str)]) {
+        self.server = Server::start(&self.data(), environment);
+    }
+
+    /// The same, where it may end before it listens: how it ended.
+    pub(crate) fn try_restart_with(&mut self, environment: &[(&str, &str)]) -> Result<(), ExitStatus> {
+        self.server = Server::try_start(&self.data(), environment)?;
+        Ok(())
+    }
+
+    /// How the server ended, if it did.
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        self.server.child.try_wait().expect("a child")
+    }
+
+    /// Waits for the server's end.
+    #[cfg(feature = "failpoints")]
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        self.server.child.wait().expect("its end")
     }
 
     /// Imports keys by the command line, beside the running server.
@@ -146,7 +187,7 @@ impl Gateway {
 
     /// Imports a JWK Set given as text.
     pub(crate) fn import_json(&self, keys: &Value) {
-        let file = self.folder.path().join("keys.jwks");
+        let file = self.folder.join("keys.jwks");
         std::fs::write(&file, keys.to_string()).expect("a key file");
         self.import(&file);
     }

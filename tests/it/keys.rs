@@ -31,7 +31,7 @@ fn a_disabled_key_refuses_the_next_message() {
     let place = gateway.place();
     let keys = done(&["keys", "list", "--json", "--data", &place]);
     let keys: serde_json::Value = serde_json::from_str(&keys).expect("JSON");
-    let listed = keys.as_array().or(keys["items"].as_array()).expect("a list");
+    let listed = keys.as_array().or_else(|| keys["items"].as_array()).expect("a list");
     let id = listed.iter().find(|key| key["device"] == device.name.as_str()).expect("its key")["id"].as_str().unwrap();
     done(&["keys", "disable", id, "--data", &place]);
     let item = gateway.deliver(&device.seal(20.0), None, Some(fleet::PATH));
@@ -52,7 +52,9 @@ fn a_wrong_root_key_is_one_clear_line_and_changes_nothing() {
     let complaint = String::from_utf8(output.stderr).unwrap();
     assert!(complaint.contains("root"), "{complaint}");
     assert_eq!(complaint.trim().lines().count(), 1, "{complaint}");
-    let keystore = |files: &[(String, Vec<u8>)]| files.iter().filter(|(name, _)| name.starts_with("keystore") || name == "root.key").cloned().collect::<Vec<_>>();
+    let keystore = |files: &[(String, Vec<u8>)]| {
+        files.iter().filter(|(name, _)| name.starts_with("keystore") || name == "root.key").cloned().collect::<Vec<_>>()
+    };
     assert_eq!(keystore(&before), keystore(&contents(&gateway.data())));
 }
 
@@ -88,7 +90,9 @@ fn a_canary_key_is_found_nowhere() {
     };
     gateway.import_json(&json!({"keys": [key("urn:dev:canary", &canary)]}));
     // Used, misused, listed, and offered again in a file that is not taken.
-    let sealed = hex::decode("d0834aa3010a0442633106412aa0581cc62b2f29d017c00edbe11924b33895e1cc39a78d059145a99b8a9941").unwrap();
+    let sealed =
+        hex::decode("d0834aa3010a0442633106412aa0581cc62b2f29d017c00edbe11924b33895e1cc39a78d059145a99b8a9941")
+            .unwrap();
     assert_eq!(gateway.deliver(&sealed, None, Some("/19/0/0"))["reason"], "auth_failed");
     let mut seen = Vec::new();
     for path in ["/v1/keys", "/v1/keys/public", "/v1/refusals?sealed=true", "/v1/devices", "/metrics"] {

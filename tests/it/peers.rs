@@ -5,17 +5,15 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use serde_json::{Value, json};
-
 use crate::gateway::Gateway;
+use serde_json::{Value, json};
 
 mod cose;
 
 /// The interpreter with the peers, made by `make test`.
 fn python() -> PathBuf {
-    let named = option_env!("PAPERKNIFE_PEERS").map(PathBuf::from);
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("a target folder").to_owned();
-    let python = named.unwrap_or_else(|| target.join("peers-venv")).join("bin/python");
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("a target folder");
+    let python = target.join("peers-venv/bin/python");
     assert!(python.is_file(), "{} is not there: run `make peers` (`make test` does)", python.display());
     python
 }

@@ -87,7 +87,15 @@ fn path_and_endpoint_come_from_where_the_account_says() {
     let mut device = fleet::known_devices(&gateway, 1).remove(0);
     let place = gateway.place();
     let token = crate::gateway::done(&[
-        "relays", "add", "query", "--set", "path_from=query:p", "--set", "endpoint_from=query:ep", "--data", &place,
+        "relays",
+        "add",
+        "query",
+        "--set",
+        "path_from=query:p",
+        "--set",
+        "endpoint_from=query:ep",
+        "--data",
+        &place,
     ]);
     let bearer = format!("Bearer {token}");
     let path = format!("/ingest/query?p=%2F19%2F0%2F0&ep={}", device.name);
@@ -99,7 +107,8 @@ fn path_and_endpoint_come_from_where_the_account_says() {
     assert_eq!(message["claims"]["relay_endpoint"], device.name.as_str());
     assert_eq!(message["proof"]["path"], "/19/0/0");
 
-    let elsewhere = gateway.request("POST", "/ingest/query?p=/19/1/0", &device.seal(1.0), &[("authorization", &bearer)]);
+    let elsewhere =
+        gateway.request("POST", "/ingest/query?p=/19/1/0", &device.seal(1.0), &[("authorization", &bearer)]);
     assert_eq!(gateway.verdicts(&elsewhere)[0]["reason"], "binding_mismatch");
 }
 
@@ -114,8 +123,16 @@ fn a_removed_relay_is_unknown_at_once() {
 /// The cases of the shared relay messages that this version's profiles read.
 fn is_read(id: &str) -> bool {
     const NAMED: [&str; 10] = [
-        "raw-cose", "raw-profile59", "raw-untagged", "raw-cbor-seq", "raw-gzip", "text-base64", "text-hex-upper",
-        "text-base64-wrapped", "one-bad-of-four", "gateway25-mixed-pack",
+        "raw-cose",
+        "raw-profile59",
+        "raw-untagged",
+        "raw-cbor-seq",
+        "raw-gzip",
+        "text-base64",
+        "text-hex-upper",
+        "text-base64-wrapped",
+        "one-bad-of-four",
+        "gateway25-mixed-pack",
     ];
     NAMED.contains(&id) || id.starts_with("senml-json-") || id.starts_with("senml-cbor-")
 }
@@ -175,8 +192,16 @@ fn sealed_hex(item: &serde_json::Value) -> String {
 }
 
 /// A relative time moves with the arrival; the manifest's is relative to its own `received_at`.
-fn assert_time(claimed: &serde_json::Value, item: &serde_json::Value, held: &serde_json::Value, case: &serde_json::Value, id: &str) {
-    let millis = |value: &serde_json::Value| value.as_str().map(|text| text.parse::<jiff::Timestamp>().unwrap().as_millisecond());
+fn assert_time(
+    claimed: &serde_json::Value,
+    item: &serde_json::Value,
+    held: &serde_json::Value,
+    case: &serde_json::Value,
+    id: &str,
+) {
+    let millis = |value: &serde_json::Value| {
+        value.as_str().map(|text| text.parse::<jiff::Timestamp>().unwrap().as_millisecond())
+    };
     let (Some(due), Some(claimed)) = (millis(&item["time"]), millis(claimed)) else {
         assert_eq!(*claimed, item["time"], "{id}: time");
         return;
@@ -194,9 +219,12 @@ fn hand_over(gateway: &Gateway, folder: &std::path::Path, case: &serde_json::Val
     let place = gateway.place();
     let profile = case["profile"].as_str().expect("a profile");
     let mut add = vec!["relays", "add", "case", "--profile", profile, "--data", &place];
-    let options: Vec<String> = case["options"].as_object().into_iter().flatten().map(|(key, value)| {
-        format!("{key}={}", value.as_str().expect("a text option"))
-    }).collect();
+    let options: Vec<String> = case["options"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(key, value)| format!("{key}={}", value.as_str().expect("a text option")))
+        .collect();
     for option in &options {
         add.extend(["--set", option]);
     }

@@ -1,7 +1,9 @@
 //! The worked examples of profile.md §10 through `run`, what must not open, and second implementations.
 
 use crate::error::OpenError;
-use crate::fixture::{BINDING, CONTENT, DEVICE, MASTER, S_CIPHERTEXT, S_ENC, bytes, key, key_set, offline};
+use crate::fixture::{
+    BINDING, CONTENT, DEVICE, MASTER, MASTER_JWK, S_CIPHERTEXT, S_ENC, SIGNER_JWK, bytes, key, key_set, offline,
+};
 use crate::key::{Algorithm, KeyRef};
 use crate::recipe::{Authentic, EcPoint, EcY, Management, Nonce, Recipe};
 
@@ -89,6 +91,29 @@ fn s_does_not_open_altered() {
     }
     assert!(refused(decrypt_s(&key, &[0x2a], &[], &sealed)), "no trial");
     assert!(refused(decrypt_s(&key, &[0x2a], &[&aad[1..]], &sealed)), "another AAD");
+}
+
+#[test]
+fn a_key_that_is_not_in_use_opens_nothing() {
+    let keystore = offline(&key_set());
+    let aad = enc_structure(S_ENC);
+    let id = key(&keystore, "01a2b3c4").id.clone();
+    keystore.disable("default", &id, None, "lost").unwrap();
+    assert!(refused(decrypt_s(&key(&keystore, "01a2b3c4"), &[0x2a], &[&aad], &bytes(S_CIPHERTEXT))));
+    keystore.enable("default", &id, None).unwrap();
+    assert!(decrypt_s(&key(&keystore, "01a2b3c4"), &[0x2a], &[&aad], &bytes(S_CIPHERTEXT)).is_ok());
+}
+
+#[test]
+fn an_algorithm_that_the_key_does_not_list_opens_nothing() {
+    let keystore = offline(&MASTER_JWK.replace(r#""shapes""#, r#""algs":["A128GCM"],"shapes""#));
+    let aad = enc_structure(S_ENC);
+    assert!(refused(decrypt_s(&key(&keystore, "01a2b3c4"), &[0x2a], &[&aad], &bytes(S_CIPHERTEXT))));
+    // ES256 is what the signer of g-es256 used; ESP256 is the same arithmetic under a name that this key lacks.
+    let keystore = offline(&SIGNER_JWK.replace(r#""device""#, r#""algs":["ES256"],"device""#));
+    let (signer, signed) = (key(&keystore, "b1a2b3c4"), sig_structure("50 a401260318700444b1a2b3c406420138"));
+    assert!(refused(verify(&signer, Algorithm::Esp256, &signed, &bytes(G_SIGNATURE))));
+    assert!(verify(&signer, Algorithm::Es256, &signed, &bytes(G_SIGNATURE)).is_ok());
 }
 
 #[test]

@@ -95,7 +95,8 @@ impl Client {
 
     async fn call(&self, request: hyper::http::Result<Request<Body>>, due: StatusCode) -> Result<Value, Failed> {
         let bytes = self.bytes(request, due).await?;
-        serde_json::from_slice(&bytes).map_err(|error| Failed::said(format!("the gateway's answer is no JSON: {error}")))
+        serde_json::from_slice(&bytes)
+            .map_err(|error| Failed::said(format!("the gateway's answer is no JSON: {error}")))
     }
 
     async fn bytes(&self, request: hyper::http::Result<Request<Body>>, due: StatusCode) -> Result<Vec<u8>, Failed> {

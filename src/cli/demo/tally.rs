@@ -127,8 +127,7 @@ fn sum(metrics: &str, name: &str) -> u64 {
         None => (name, String::new()),
     };
     let samples = metrics.lines().filter_map(|line| line.rsplit_once(' '));
-    let named = samples.filter(|(sample, _)| {
-        sample.split('{').next() == Some(name) && (label.is_empty() || sample.contains(&label))
-    });
+    let named = samples
+        .filter(|(sample, _)| sample.split('{').next() == Some(name) && (label.is_empty() || sample.contains(&label)));
     named.filter_map(|(_, value)| value.parse::<f64>().ok()).sum::<f64>() as u64
 }

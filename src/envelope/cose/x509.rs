@@ -21,7 +21,7 @@ const DIGEST: usize = 64;
 const URL: usize = 1024;
 
 /// Certificates in DER, the end-entity's first where they are a chain.
-pub type Certificates = Vec<Range<usize>>;
+pub(super) type Certificates = Vec<Range<usize>>;
 
 /// Digest of a certificate in DER.
 #[derive(Clone, Debug, PartialEq, Eq)]

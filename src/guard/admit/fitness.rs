@@ -25,10 +25,12 @@ pub(super) struct Fitness {
 const UNKNOWN: Denied = Denied::new(Reason::Unsupported, "an algorithm that this version does not run");
 
 impl Fitness {
-    pub(super) fn of(message: &Message, way: Way, key: &KeyRef) -> Result<Self, Denied> {
+    /// `guess`: the number of a content algorithm in place of the message's.
+    pub(super) fn of(message: &Message, way: Way, key: &KeyRef, guess: Option<i64>) -> Result<Self, Denied> {
         let run = |of: &cose::Algorithm| Algorithm::from_cose(of.id, key.kty).ok_or(UNKNOWN);
         let signer = message.signer(way).and_then(cose::Signer::algorithm);
-        let body = signer.or_else(|| message.algorithm()).ok_or(UNKNOWN)?;
+        let guessed = guess.and_then(cose::Algorithm::of);
+        let body = guessed.or(signer).or_else(|| message.algorithm()).ok_or(UNKNOWN)?;
         let unauthenticated = message.is_unauthenticated();
         let Some(recipient) = message.recipient(way) else {
             let content = match body.kind {

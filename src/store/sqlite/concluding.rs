@@ -9,6 +9,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
+use crate::fault;
 use crate::guard::settled::{Facts, Flag, Refusal};
 use crate::item::{Claims, ContentType, Format, ItemId, Reason, Timestamp, Verdict};
 use crate::payload::Payload;
@@ -183,8 +184,7 @@ impl Books {
         step: &Step,
     ) -> Result<Ruling, Failure> {
         let id = Id::of_message(self.ordinals.next(standing.now), &facts.identity);
-        let mut once = connection.prepare_cached("INSERT INTO identity VALUES (?1, ?2)")?;
-        once.execute(params![facts.identity, id.ordinal])?;
+        enter_identity(connection, facts, id)?;
         insert_message(connection, id, standing, facts, payload, device, step)?;
         let mut statement = connection.prepare_cached(measure::INSERT)?;
         for (place, reading) in payload.readings.iter().enumerate() {
@@ -258,8 +258,22 @@ fn is_held(connection: &Connection, item: i64) -> Result<bool, Failure> {
     Ok(connection.prepare_cached("SELECT 1 FROM held WHERE item = ?1")?.exists([item])?)
 }
 
+/// From now on the same content is a duplicate.
+fn enter_identity(connection: &Connection, facts: &Facts, id: Id) -> Result<(), Failure> {
+    let sql = match fault::is_on("no-duplicate-check") {
+        true => "INSERT OR IGNORE INTO identity VALUES (?1, ?2)",
+        false => "INSERT INTO identity VALUES (?1, ?2)",
+    };
+    let mut once = connection.prepare_cached(sql)?;
+    once.execute(params![facts.identity, id.ordinal])?;
+    Ok(())
+}
+
 /// The message that had this content first.
 fn first_of(connection: &Connection, identity: &[u8; 16]) -> Result<Option<i64>, Failure> {
+    if fault::is_on("no-duplicate-check") {
+        return Ok(None);
+    }
     let mut statement = connection.prepare_cached("SELECT message FROM identity WHERE identity = ?1")?;
     Ok(statement.query_row([identity], |row| row.get(0)).optional()?)
 }

@@ -3,11 +3,15 @@
 //!
 //! Imports rusqlite.
 
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use rusqlite::config::DbConfig;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags};
 
+use crate::fault;
 use crate::store::failure::Failure;
 
 /// 3.7.0 to 3.51.2 can corrupt a WAL that is reset.
@@ -40,9 +44,16 @@ pub(in crate::store) fn file(data: &Path) -> PathBuf {
 
 /// A connection that reads and writes, and makes the file where there is none.
 pub(in crate::store) fn for_writing(file: &Path) -> Result<Connection, Failure> {
+    own(file)?;
     let connection = open(file, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
     set(&connection, WRITER_SETTINGS)?;
     Ok(connection)
+}
+
+/// Messages are cleartext: the file is its owner's alone from its first byte. SQLite gives the WAL the same mode.
+fn own(file: &Path) -> Result<(), Failure> {
+    let made = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(file);
+    made.map(drop).map_err(|error| Failure::file(file, error))
 }
 
 /// A connection that cannot write.
@@ -59,7 +70,12 @@ fn open(file: &Path, flags: OpenFlags) -> Result<Connection, Failure> {
     // A connection is used by one thread at a time: a writer's own, or behind the pool.
     let connection = Connection::open_with_flags(file, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    // Else SQLite looks at the values bound and prepares the statement of each conclusion anew, every time.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     set(&connection, SETTINGS)?;
+    if fault::is_on("synchronous-normal") {
+        set(&connection, &[("synchronous", "1")])?;
+    }
     Ok(connection)
 }
 

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, TransactionBehavior};
 
+use crate::fault;
 use crate::store::failure::Failure;
 use crate::store::sqlite::{connection, lock};
 
@@ -56,10 +57,14 @@ fn create(file: &Path, steps: &[&str]) -> Result<(), Failure> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let found = version(&transaction)?;
     for step in steps.iter().skip(usize::try_from(found).unwrap_or(usize::MAX)) {
+        fault::point("migration", "before-step");
         transaction.execute_batch(step)?;
     }
     transaction.pragma_update(None, "user_version", version_after(steps).max(found))?;
-    Ok(transaction.commit()?)
+    fault::point("migration", "before-commit");
+    transaction.commit()?;
+    fault::point("migration", "after-commit");
+    Ok(())
 }
 
 /// Leaves `store.v1.backup` (or of whatever version) beside the database. Written under another name and synced first:

@@ -5,6 +5,7 @@
 
 use rusqlite::{Connection, TransactionBehavior, params};
 
+use crate::fault;
 use crate::item::Timestamp;
 use crate::store::Limits;
 use crate::store::failure::Failure;
@@ -15,6 +16,8 @@ use crate::store::sqlite::books::Books;
 pub(in crate::store) const INDEXED: u64 = 8_192;
 /// Rows deleted at once.
 const DELETED: i64 = 512;
+/// Items between two looks at the length of the WAL: some hundred frames of it.
+pub(in crate::store) const UNMEASURED: usize = 256;
 /// WAL frames that are moved to the database before it grows.
 const FRAMES: i64 = 2_000;
 
@@ -38,7 +41,9 @@ pub(in crate::store) fn index(connection: &mut Connection, books: &mut Books) ->
         )?
         .execute(params![from, to])?;
     transaction.prepare_cached("UPDATE progress SET indexed = ?1")?.execute([to])?;
+    fault::point("index", "before-commit");
     transaction.commit()?;
+    fault::point("index", "after-commit");
     books.unindexed = books.unindexed.saturating_sub(count.cast_unsigned());
     Ok(true)
 }
@@ -66,7 +71,13 @@ pub(in crate::store) fn prune(
         deleted += prune_messages(&transaction, before)?;
     }
     books.tallies.write(&transaction)?;
+    if deleted > 0 {
+        fault::point("prune", "before-commit");
+    }
     transaction.commit()?;
+    if deleted > 0 {
+        fault::point("prune", "after-commit");
+    }
     Ok(deleted > 0)
 }
 
@@ -136,15 +147,27 @@ fn prune_messages(connection: &Connection, before: Timestamp) -> Result<usize, F
 pub(in crate::store) fn checkpoint(connection: &Connection) -> Result<(), Failure> {
     let (waiting, moved) = frames(connection, "PRAGMA wal_checkpoint(NOOP)")?;
     if waiting - moved >= FRAMES {
+        fault::point("checkpoint", "before");
         frames(connection, "PRAGMA wal_checkpoint(PASSIVE)")?;
+        fault::point("checkpoint", "after");
     }
     Ok(())
 }
 
 /// Empties the WAL, when nobody is in a hurry.
 pub(in crate::store) fn truncate(connection: &Connection) -> Result<(), Failure> {
+    fault::point("truncate", "before");
     frames(connection, "PRAGMA wal_checkpoint(TRUNCATE)")?;
+    fault::point("truncate", "after");
     Ok(())
+}
+
+/// Empties the WAL before anything is acknowledged on top of it. What a process left in it that died of a failed sync
+/// may be in the kernel's cache alone, marked clean: no later sync would write it, and after a power cut the WAL would
+/// end there (reliability D6). Moved into the database it is written, and synced, anew.
+pub(in crate::store) fn empty_log(connection: &Connection) -> Result<(), Failure> {
+    let is_busy = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+    if is_busy { Err(Failure::Busy) } else { Ok(()) }
 }
 
 /// Frames in the WAL, and how many of them are in the database.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop, prop_oneof, proptest};
 
 use super::house::{House, concluding, facts, held, item, opened, refused};
-use crate::item::{ItemId, Reason, Verdict};
+use crate::item::{ItemId, Reason, Taken, Verdict};
 use crate::store::Limits;
 use crate::store::ledger::Finding;
 use crate::store::reader::{PageRequest, RelayCounters};
@@ -153,13 +153,24 @@ impl History {
         counters.pending += items as u64;
         // The numbers that the items will be seen to have.
         let next = self.house.store().ledger.clone();
-        next.rewind();
-        let all = next.next(std::time::Duration::ZERO, 10_000).unwrap();
         let known = self.model.pending.len();
+        let all = self.all_pending(known + items);
         self.model.pending.extend(all[known..].iter().map(|taken| (taken.id, relay)));
         assert_eq!(self.model.pending.len(), known + items);
         next.rewind();
         self.given = 0;
+    }
+
+    /// Everything pending, from the first. The relay is answered a moment before opening is told.
+    fn all_pending(&self, due: usize) -> Vec<Taken> {
+        let ledger = &self.house.store().ledger;
+        loop {
+            ledger.rewind();
+            let all = ledger.next(std::time::Duration::from_millis(100), 10_000).unwrap();
+            if all.len() >= due {
+                return all;
+            }
+        }
     }
 
     fn conclude(&mut self, found: &[Found]) {
@@ -171,7 +182,7 @@ impl History {
         let concluded = taken.len().saturating_sub(usize::from(taken.len() == max && max > 2));
         let batch = expected.iter().zip(found).take(concluded);
         let findings = batch.clone().map(|((item, _), found)| concluding(*item, found.finding())).collect();
-        let outcomes = self.house.store().ledger.conclude(findings).unwrap();
+        let outcomes = self.house.conclude_all(findings);
         for (((item, relay), found), outcome) in batch.zip(&outcomes) {
             let verdict = self.model.conclude(*item, *relay, *found, Verdict::Pending);
             assert_eq!((outcome.item, outcome.verdict), (*item, verdict));
@@ -185,7 +196,7 @@ impl History {
         let page = self.house.store().ledger.held(None, Reason::NoKey, found.len()).unwrap();
         let findings =
             page.iter().zip(found).map(|((taken, _), found)| concluding(taken.id, found.finding())).collect();
-        let outcomes = self.house.store().ledger.conclude(findings).unwrap();
+        let outcomes = self.house.conclude_all(findings);
         assert_eq!(outcomes.len(), page.len());
         for ((taken, _), found) in page.iter().zip(found) {
             let relay = taken.origin.relay.parse().unwrap();

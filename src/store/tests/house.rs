@@ -99,9 +99,12 @@ impl House {
     }
 
     pub(super) fn conclude(&self, item: ItemId, finding: Finding) -> Option<Outcome> {
-        let findings = vec![concluding(item, finding)];
-        let mut outcomes = self.watched(|store| store.ledger.conclude(findings)).unwrap();
-        outcomes.pop()
+        self.conclude_all(vec![concluding(item, finding)]).pop()
+    }
+
+    /// Concludes a batch.
+    pub(super) fn conclude_all(&self, findings: Vec<Concluding>) -> Vec<Outcome> {
+        self.watched(|store| store.ledger.conclude(findings)).unwrap()
     }
 
     /// Takes one item and concludes it.
@@ -161,6 +164,7 @@ pub(super) fn facts(identity: u64) -> Facts {
             structure: "COSE_Encrypt0".into(),
             alg: Some("AES-CCM-16-64-128".into()),
             kid: Some(vec![1, 0xa2, 0xb3, 0xc4]),
+            countersignatures: Vec::new(),
         }],
         proven: Proven {
             sender: Some("urn:dev:1".into()),

@@ -27,7 +27,7 @@ fn twice_in_one_batch_is_once() {
     let house = House::new();
     house.take("acme", vec![super::house::item(b"a"), super::house::item(b"b")]).unwrap();
     let findings = house.next().iter().map(|taken| super::house::concluding(taken.id, opened(facts(1)))).collect();
-    let outcomes = house.store().ledger.conclude(findings).unwrap();
+    let outcomes = house.conclude_all(findings);
     assert_eq!(
         outcomes.iter().map(|outcome| outcome.verdict).collect::<Vec<_>>(),
         [Verdict::Opened, Verdict::Duplicate]

@@ -204,6 +204,9 @@ fn tests_are_set_up_with_more_but_no_key() {
         "use crate::open::Proof;",
         "src/store/tests.rs:2: `store` may not import `open`",
     );
+    assert_sound("src/opening/tests.rs", "use crate::relay::Edge; use keystore::ImportOptions;");
+    let keystore = "src/store/tests.rs:2: `store` may not import `keystore::Keystore`";
+    assert_fault("src/store/tests.rs", "use keystore::Keystore;", keystore);
     let after = "#[cfg(test)]\nmod tests { fn f() {} }\nuse proptest::proptest;";
     assert_fault("src/store.rs", after, "src/store.rs:4: `store` may not import `proptest::proptest`");
 }

@@ -1,0 +1,1 @@
+//! Each input wrong in turn.
