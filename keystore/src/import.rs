@@ -1,10 +1,11 @@
 //! Import: a key file in any form that is understood, judged key by key, recorded as a whole or not at all.
 
+mod certificate;
 mod cose_key;
 pub(crate) mod draft;
 mod jwk;
 mod members;
-mod pem;
+pub(crate) mod pem;
 
 use std::borrow::Cow;
 

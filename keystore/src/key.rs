@@ -3,7 +3,10 @@
 
 use std::sync::Arc;
 
+use zeroize::Zeroizing;
+
 use crate::ops::Material;
+use crate::recipe::Hash;
 
 /// A key's name as an envelope gives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -431,6 +434,8 @@ pub struct KeyRef(pub(crate) Arc<Entry>);
 pub(crate) struct Entry {
     pub(crate) card: Card,
     pub(crate) material: Material,
+    /// SuppPrivInfo of its KDF contexts, as a CBOR byte string.
+    pub(crate) priv_other: Option<Arc<Zeroizing<Vec<u8>>>>,
 }
 
 /// What is known of a key version.
@@ -483,7 +488,7 @@ impl KeyRef {
     /// into the derivation (profile.md §3).
     pub(crate) fn named(&self, kid: &[u8]) -> Self {
         let card = Card { kid: kid.to_vec(), ..self.0.card.clone() };
-        Self(Arc::new(Entry { card, material: self.0.material.share() }))
+        Self(Arc::new(Entry { card, material: self.0.material.share(), priv_other: self.0.priv_other.clone() }))
     }
 }
 
@@ -562,4 +567,70 @@ impl Algorithm {
             _ => None,
         }
     }
+
+    /// What follows the agreement, if this is one (RFC 9053 §6.3, §6.4): with key wrap the hash is SHA-256 throughout.
+    pub(crate) const fn agreement(self) -> Option<Agreement> {
+        let (hash, wrap) = match self {
+            Self::EcdhEsHkdf256 | Self::EcdhSsHkdf256 => (Hash::Sha256, None),
+            Self::EcdhEsHkdf512 | Self::EcdhSsHkdf512 => (Hash::Sha512, None),
+            Self::EcdhEsA128Kw | Self::EcdhSsA128Kw => (Hash::Sha256, Some(Self::A128Kw)),
+            Self::EcdhEsA192Kw | Self::EcdhSsA192Kw => (Hash::Sha256, Some(Self::A192Kw)),
+            Self::EcdhEsA256Kw | Self::EcdhSsA256Kw => (Hash::Sha256, Some(Self::A256Kw)),
+            _ => return None,
+        };
+        Some(Agreement { hash, wrap })
+    }
+
+    /// Whether it agrees with a static key of the sender's.
+    pub(crate) const fn is_static(self) -> bool {
+        matches!(
+            self,
+            Self::EcdhSsHkdf256
+                | Self::EcdhSsHkdf512
+                | Self::EcdhSsA128Kw
+                | Self::EcdhSsA192Kw
+                | Self::EcdhSsA256Kw
+        )
+    }
+
+    /// Whether it is one of RSAES-OAEP.
+    pub(crate) const fn is_transport(self) -> bool {
+        matches!(self, Self::RsaOaepSha1 | Self::RsaOaepSha256 | Self::RsaOaepSha512)
+    }
+
+    /// Whether it is an RSA signature.
+    pub(crate) const fn is_rsa_signature(self) -> bool {
+        matches!(self, Self::Ps256 | Self::Ps384 | Self::Ps512 | Self::Rs256 | Self::Rs384 | Self::Rs512)
+    }
+
+    /// Bytes of the public key, if this is ML-DSA (FIPS 204 §4).
+    pub(crate) const fn ml_dsa_key(self) -> Option<usize> {
+        match self {
+            Self::MlDsa44 => Some(1_312),
+            Self::MlDsa65 => Some(1_952),
+            Self::MlDsa87 => Some(2_592),
+            _ => None,
+        }
+    }
+
+    /// Whether a symmetric key of that length serves it as it is. The secret of an HKDF may be longer than any key.
+    pub(crate) fn takes_symmetric(self, length: usize) -> bool {
+        match self {
+            Self::DirectHkdfSha256 | Self::DirectHkdfSha512 => length >= 16,
+            Self::DirectHkdfAes128 => length == 16,
+            Self::DirectHkdfAes256 => length == 32,
+            _ => {
+                let sizes = self.content().or_else(|| self.mac()).map(|sizes| sizes.key);
+                sizes.or_else(|| self.wrap()) == Some(length)
+            }
+        }
+    }
+}
+
+/// What follows an agreement.
+#[derive(Clone, Copy)]
+pub(crate) struct Agreement {
+    pub(crate) hash: Hash,
+    /// None: what is derived is the content key.
+    pub(crate) wrap: Option<Algorithm>,
 }

@@ -123,6 +123,16 @@ pub enum Hash {
     Sha512,
 }
 
+impl Hash {
+    /// The algorithm that derives from a symmetric secret with it (RFC 9053 §6.1.2).
+    pub(crate) const fn direct(self) -> Algorithm {
+        match self {
+            Self::Sha256 => Algorithm::DirectHkdfSha256,
+            Self::Sha512 => Algorithm::DirectHkdfSha512,
+        }
+    }
+}
+
 /// The nonce of the content step.
 #[derive(Clone, Copy, Debug)]
 pub enum Nonce<'a> {
