@@ -31,7 +31,7 @@ enum Command {
     /// Make devices: key sets for the gateway to import and for the devices to keep
     Keygen(keygen::Arguments),
     /// Seal one reading
-    Seal(seal::Arguments),
+    Seal(Box<seal::Arguments>),
     /// Make devices and let them post sealed readings to a gateway
     Simulate(simulate::Arguments),
 }

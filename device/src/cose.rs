@@ -160,11 +160,11 @@ impl Message {
                 let (key, recipients_of) = deliver(recipients, purpose, rng)?;
                 let base_iv = direct_key(recipients).and_then(Key::base_iv);
                 let nonce = nonce.bytes(*algorithm, base_iv, rng)?;
-                self.encrypt(*algorithm, &key, nonce, None, Rest::Encrypt(recipients_of), content)
+                self.encrypt(*algorithm, &key, &nonce, None, Rest::Encrypt(recipients_of), content)
             }
             Structure::Encrypt0(algorithm, nonce, key) => {
                 let nonce = nonce.bytes(*algorithm, key.base_iv(), rng)?;
-                self.encrypt(*algorithm, key.secret()?, nonce, key.kid(), Rest::Encrypt0, content)
+                self.encrypt(*algorithm, key.secret()?, &nonce, key.kid(), Rest::Encrypt0, content)
             }
             Structure::Mac(algorithm, recipients) => {
                 let purpose = Purpose { algorithm: algorithm.id(), key_len: algorithm.key_len() };
@@ -183,7 +183,7 @@ impl Message {
         &self,
         algorithm: Encryption,
         key: &Secret,
-        nonce: Drawn,
+        nonce: &Drawn,
         kid: Option<&[u8]>,
         rest: Rest,
         content: &[u8],

@@ -360,7 +360,7 @@ fn private(curve: Curve, key: &Key) -> Result<PrivateKey, SealError> {
 fn ephemeral<R: TryCryptoRng + ?Sized>(curve: Curve, rng: &mut R) -> Result<PrivateKey, SealError> {
     let algorithm = ecdh(curve)?;
     for _ in 0..8 {
-        let mut bytes = random(curve.len(), rng)?;
+        let mut bytes = random(curve.coordinate_len(), rng)?;
         if curve == Curve::P521 {
             bytes[0] &= 1;
         }
@@ -378,7 +378,7 @@ fn point(curve: Curve, x: &[u8], y: &[u8]) -> Vec<u8> {
 
 /// x and y of such a key.
 fn halves(curve: Curve, public: &[u8]) -> (&[u8], &[u8]) {
-    if curve.has_y() { public[1..].split_at(curve.len()) } else { (public, &[]) }
+    if curve.has_y() { public[1..].split_at(curve.coordinate_len()) } else { (public, &[]) }
 }
 
 /// `len` random bytes, wiped when dropped.
