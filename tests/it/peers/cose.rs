@@ -244,8 +244,7 @@ impl Row {
     /// The keys of `paperknife open`: what receives, and the public half of what signs and sends.
     fn key_set(&self) -> Value {
         let signs = self.structure.starts_with("Sign");
-        let mut keys: Vec<_> =
-            self.keys.iter().map(|name| if signs { public(jwk(name)) } else { jwk(name) }).collect();
+        let mut keys: Vec<_> = self.keys.iter().map(|name| if signs { public(jwk(name)) } else { jwk(name) }).collect();
         keys.extend(self.sender.iter().chain(&self.countersigner).map(|name| public(jwk(name))));
         if self.algorithms[0].starts_with("RS") {
             keys[0]["paperknife"] = json!({"algs": [self.algorithms[0]]});
