@@ -287,8 +287,7 @@ impl Authenticated<'_> {
         match nested {
             None => Ok(Layer::Content(Opened { proof, content, identity })),
             Some(cose_type) => {
-                let inner =
-                    Envelope::parse_inner(&Arc::from(content), cose_type, reading).map_err(Unopened::Inner)?;
+                let inner = Envelope::parse_inner(&Arc::from(content), cose_type, reading).map_err(Unopened::Inner)?;
                 Ok(Layer::Envelope(Box::new(inner), proof))
             }
         }

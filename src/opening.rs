@@ -6,12 +6,13 @@
 use std::sync::Arc;
 
 use keystore::Keystore;
+use keystore::key::Algorithm;
 
 use crate::envelope::{self, Envelope, Fault, Reading};
 use crate::fault;
 use crate::guard::settled::{Refusal, Settled};
 use crate::guard::{self, Arrival, Denied};
-use crate::item::{Format, Reason, Sealed, Taken};
+use crate::item::{Compat, Departure, Format, Reason, Sealed, Taken};
 use crate::open::{self, Layer, Proof, Unopened};
 use crate::payload::{self, Payload};
 use crate::store::ledger::{Finding, Held};
@@ -40,6 +41,20 @@ impl House {
     pub fn new(keystore: Arc<Keystore>, limits: envelope::Limits) -> Self {
         Self { keystore, limits, budgets: Budgets::default(), probe: |_| fault::point("opening", "examine") }
     }
+}
+
+/// The algorithms that are off by default and that these departures turn on, for keys whose record names none.
+pub fn off_by_default(compat: &Compat) -> Vec<Algorithm> {
+    let of: [(Departure, &[Algorithm]); 3] = [
+        (Departure::CurveHashMix, &[Algorithm::Es256, Algorithm::Es384, Algorithm::Es512]),
+        (Departure::Ed448, &[Algorithm::Ed448]),
+        (Departure::RsaOaepSha1, &[Algorithm::RsaOaepSha1]),
+    ];
+    of.iter()
+        .filter(|(departure, _)| compat.allows(*departure))
+        .flat_map(|(_, algorithms)| *algorithms)
+        .copied()
+        .collect()
 }
 
 /// A failure of ours: no verdict, the item stays pending.

@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 
 use crate::cli::{Failed, now, read_bytes, say};
 use crate::envelope;
-use crate::guard::{Arrival, Guess};
 use crate::guard::settled::{Facts, Refusal};
+use crate::guard::{Arrival, Guess};
 use crate::item::{Claims, Compat, Departure, Reason, Sealed, Timestamp, Verdict};
 use crate::opening::{self, House};
 use crate::payload::Payload;
@@ -139,8 +139,8 @@ fn compat(arguments: &Arguments) -> Result<Compat, Failed> {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failed> {
-    let house = house(arguments)?;
     let compat = compat(arguments)?;
+    let house = house(arguments, &compat)?;
     let detached = arguments.detached.as_deref().map(read_bytes).transpose()?;
     let sealed = Sealed {
         bytes: read_bytes(&arguments.file)?.into(),
@@ -190,11 +190,12 @@ fn scene<'a>(arguments: &Arguments, arrival: Arrival<'a>) -> Result<explain::Sce
 }
 
 /// The keys of this call, in memory, and the rooms' limits.
-fn house(arguments: &Arguments) -> Result<House, Failed> {
+fn house(arguments: &Arguments, compat: &Compat) -> Result<House, Failed> {
     let audience = arguments.audience.iter().cloned().collect();
     let keystore = Keystore::ephemeral(Defaults { audience }).map_err(|error| Failed::said(error.to_string()))?;
     for file in arguments.jwks.iter().chain(&arguments.key) {
-        let imported = keystore.import(&read_bytes(file)?, &ImportOptions::default());
+        let options = ImportOptions { also: opening::off_by_default(compat), ..ImportOptions::default() };
+        let imported = keystore.import(&read_bytes(file)?, &options);
         imported.map_err(|error| Failed::said(format!("{}: {error}", file.display())))?;
     }
     Ok(House::new(keystore.into(), envelope::Limits::default()))

@@ -43,8 +43,7 @@ const CIPHER_IV: usize = 16;
 /// Bytes of an Ed448 signature (RFC 8032 §5.2.6): the only sign of the curve that EdDSA gives before the key is known.
 const ED448: usize = 114;
 
-const NOT_PROTECTED: Fault =
-    Fault { reason: Reason::AlgNotProtected, detail: "algorithm in the unprotected header" };
+const NOT_PROTECTED: Fault = Fault { reason: Reason::AlgNotProtected, detail: "algorithm in the unprotected header" };
 
 /// The structures of RFC 9052.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

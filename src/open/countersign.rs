@@ -40,7 +40,15 @@ impl Check<'_> {
     /// What the countersignature says of itself, not checked.
     fn report(&self, target: Target, of: &Countersignature) -> Countersigned {
         let kid = of.headers.kid.as_ref().map(|kid| self.message.slice(&kid.value).to_vec());
-        Countersigned { on: target.to_string(), label: of.label, alg: None, kid, signer: None, key: None, verified: None }
+        Countersigned {
+            on: target.to_string(),
+            label: of.label,
+            alg: None,
+            kid,
+            signer: None,
+            key: None,
+            verified: None,
+        }
     }
 
     fn one(&mut self, target: Target, of: &Countersignature) -> Result<Countersigned, OpenError> {

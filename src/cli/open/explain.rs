@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use crate::envelope;
 use crate::guard::{Arrival, Guess};
 use crate::item::{Claims, Sealed};
-use crate::opening::House;
 use crate::opening::explain::{Explanation, Variation, explain};
+use crate::opening::{House, off_by_default};
 
 use super::Failed;
 
@@ -99,8 +99,9 @@ impl<'a> Scene<'a> {
     fn house(&self, keys: &[Value]) -> Result<House, Failed> {
         let keystore = Keystore::ephemeral(Defaults { audience: self.audience.clone() })?;
         let files = keys.iter().map(|file| file.to_string().into_bytes()).chain(self.opaque.iter().cloned());
+        let options = ImportOptions { also: off_by_default(self.arrival.compat), ..ImportOptions::default() };
         for file in files {
-            keystore.import(&file, &ImportOptions::default())?;
+            keystore.import(&file, &options)?;
         }
         Ok(House::new(keystore.into(), envelope::Limits::default()))
     }
@@ -123,8 +124,7 @@ impl<'a> Scene<'a> {
         let paths = self.recorded_values("paths").into_iter();
         let paths = paths.map(|path| ("path", path.clone(), Claims { path: Some(path), ..base.clone() }));
         let names = self.recorded_values("endpoint").into_iter().chain(self.recorded_values("device"));
-        let endpoints =
-            names.map(|name| ("endpoint", name.clone(), Claims { endpoint: Some(name), ..base.clone() }));
+        let endpoints = names.map(|name| ("endpoint", name.clone(), Claims { endpoint: Some(name), ..base.clone() }));
         paths.chain(endpoints).collect()
     }
 
@@ -175,13 +175,13 @@ impl<'a> Scene<'a> {
     fn guessed(&self) -> Vec<Variation<'_>> {
         let allowed = self.recorded_values("algs");
         let named = ALGORITHMS.iter().filter(|(_, name)| allowed.is_empty() || allowed.contains(*name));
-        let algorithms =
-            named.map(|(id, name)| ("algorithm", (*name).to_owned(), Guess { algorithm: Some(*id), ..Guess::default() }));
+        let algorithms = named
+            .map(|(id, name)| ("algorithm", (*name).to_owned(), Guess { algorithm: Some(*id), ..Guess::default() }));
         let none = std::iter::once(("kid context", "none".to_owned(), None));
         let given = self.contexts.iter().map(|context| ("kid context", hex::encode(context), Some(context.as_slice())));
-        let contexts = none.chain(given).map(|(input, value, context)| {
-            (input, value, Guess { kid_context: Some(context), ..Guess::default() })
-        });
+        let contexts = none
+            .chain(given)
+            .map(|(input, value, context)| (input, value, Guess { kid_context: Some(context), ..Guess::default() }));
         let variation = |(input, value, guess)| {
             let house = self.house(&self.keys).ok()?;
             Some(Variation { input, value, house, arrival: Arrival { guess, ..self.arrival } })

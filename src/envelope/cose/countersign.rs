@@ -127,8 +127,8 @@ impl Message {
         let on = |target: Target| move |countersignature| (target, countersignature);
         let body = self.headers().countersignatures.iter().map(on(Target::Body));
         let signers = self.signers().iter().enumerate();
-        let signers =
-            signers.flat_map(move |(nth, signer)| signer.headers().countersignatures.iter().map(on(Target::Signer(nth))));
+        let signers = signers
+            .flat_map(move |(nth, signer)| signer.headers().countersignatures.iter().map(on(Target::Signer(nth))));
         let recipients = self.recipients().iter().enumerate();
         let recipients = recipients
             .flat_map(move |(nth, each)| each.headers().countersignatures.iter().map(on(Target::Recipient(nth))));

@@ -14,7 +14,8 @@ use crate::item::ContentType;
 impl Message {
     /// Structure, headers by bucket, recipients or signers, countersignatures, sizes.
     pub fn describe(&self) -> Value {
-        let recipients: Vec<Value> = self.recipients().iter().map(|recipient| self.describe_recipient(recipient)).collect();
+        let recipients: Vec<Value> =
+            self.recipients().iter().map(|recipient| self.describe_recipient(recipient)).collect();
         let signers: Vec<Value> = self.signers().iter().map(|signer| self.describe_signer(signer)).collect();
         json!({
             "structure": self.structure().name(),
@@ -83,9 +84,11 @@ impl Message {
         }
         shown.put("content_type", headers.content_type.as_ref(), content_type);
         shown.put("typ", headers.typ.as_ref(), content_type);
-        shown.put("claims", headers.claims.as_ref(), |claims| {
-            json!({"sub": claims.sub, "aud": claims.aud, "iat": claims.iat})
-        });
+        shown.put(
+            "claims",
+            headers.claims.as_ref(),
+            |claims| json!({"sub": claims.sub, "aud": claims.aud, "iat": claims.iat}),
+        );
         shown.put("ephemeral_key", headers.ephemeral.as_ref(), |key| self.describe_key(key));
         for (label, header) in &headers.rare {
             shown.put(rare_name(*label), Some(header), |rare| self.describe_rare(rare));

@@ -252,9 +252,7 @@ impl Headers {
             Label::Int(15) => self.claims.as_ref().map(|header| header.bucket),
             Label::Int(16) => self.typ.as_ref().map(|header| header.bucket),
             Label::Int(-1) => self.ephemeral.as_ref().map(|header| header.bucket),
-            Label::Int(number) => {
-                self.rare.iter().find(|(label, _)| label == number).map(|(_, header)| header.bucket)
-            }
+            Label::Int(number) => self.rare.iter().find(|(label, _)| label == number).map(|(_, header)| header.bucket),
             Label::Text(_) => None,
         };
         known.or_else(|| self.unknown.iter().find(|unknown| unknown.value == *label).map(|unknown| unknown.bucket))

@@ -90,9 +90,10 @@ impl Message {
         };
         let kid = headers.kid.as_ref().filter(|kid| kid.bucket == Bucket::Unprotected).ok_or("no kid")?;
         named(self.slice(&kid.value))?;
-        let ephemeral = headers.ephemeral.as_ref().filter(|key| {
-            key.bucket == Bucket::Unprotected && key.value.curve == Some(Curve::P256) && key.value.plain
-        });
+        let ephemeral = headers
+            .ephemeral
+            .as_ref()
+            .filter(|key| key.bucket == Bucket::Unprotected && key.value.curve == Some(Curve::P256) && key.value.plain);
         let others = headers.unknown.len() + headers.crit.iter().len() + headers.others();
         if ephemeral.is_none() || others > 0 || recipient.ciphertext().len() != matched {
             return Err("a recipient that is not the profile's");

@@ -108,9 +108,8 @@ impl Recipient {
         let Some(management) = self.management() else {
             return Some(Fault::unsupported("a recipient of an algorithm that this version does not know"));
         };
-        if self.headers.alg.as_ref().is_some_and(|alg| {
-            alg.value == Some(-40) && !compat.allows(Departure::RsaOaepSha1)
-        }) {
+        if self.headers.alg.as_ref().is_some_and(|alg| alg.value == Some(-40) && !compat.allows(Departure::RsaOaepSha1))
+        {
             return Some(Fault { reason: Reason::AlgNotAllowed, detail: "RSAES-OAEP with SHA-1 is off" });
         }
         self.shape(management)

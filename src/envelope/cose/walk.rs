@@ -45,7 +45,8 @@ pub(super) fn message(
     let signers = if structure == Structure::Sign { walk.signers()? } else { Vec::new() };
     let algorithm = headers.alg.as_ref().and_then(|alg| alg.value).and_then(Algorithm::of);
     let algorithm = algorithm.filter(|_| structure != Structure::Sign);
-    let bytes = if walk.beside.is_empty() { Arc::clone(bytes) } else { Arc::from([bytes, walk.beside.as_slice()].concat()) };
+    let bytes =
+        if walk.beside.is_empty() { Arc::clone(bytes) } else { Arc::from([bytes, walk.beside.as_slice()].concat()) };
     let message = Message {
         bytes,
         structure,

@@ -58,7 +58,9 @@ impl Fitness {
             Family::Agreement => key.private && agrees(key.kty) && self.curve.is_none_or(|curve| is_on(key.kty, curve)),
             Family::Signature => !key.private && verifies(self.own, key.kty),
             Family::Transport => key.private && key.kty == Kty::Rsa,
-            Family::Aead | Family::Cipher | Family::Mac | Family::Wrap | Family::Derivation => key.kty == Kty::Symmetric,
+            Family::Aead | Family::Cipher | Family::Mac | Family::Wrap | Family::Derivation => {
+                key.kty == Kty::Symmetric
+            }
         }
     }
 

@@ -9,7 +9,11 @@ fn a_departure_is_allowed_by_its_name_alone() {
         assert!(!compat.allows(*departure));
         compat.allow(departure.as_str()).unwrap();
         let others = Departure::ALL.iter().filter(|other| *other != departure);
-        assert!(compat.allows(*departure) && others.clone().count() == 10 && others.cloned().all(|other| !compat.allows(other)));
+        assert!(
+            compat.allows(*departure)
+                && others.clone().count() == 10
+                && others.cloned().all(|other| !compat.allows(other))
+        );
     }
 }
 
