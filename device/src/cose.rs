@@ -13,11 +13,12 @@
 
 use alloc::vec::Vec;
 
-use coset::{
-    AsCborValue, CborSerializable, CoseEncrypt, CoseEncrypt0, CoseMac, CoseMac0, CoseSign, CoseSign1, EncryptionContext,
-    Header, MacContext, ProtectedHeader, SignatureContext, enc_structure_data, mac_structure_data, sig_structure_data,
-};
 use coset::cbor::value::Value;
+use coset::{
+    AsCborValue, CborSerializable, CoseEncrypt, CoseEncrypt0, CoseMac, CoseMac0, CoseSign, CoseSign1,
+    EncryptionContext, Header, MacContext, ProtectedHeader, SignatureContext, enc_structure_data, mac_structure_data,
+    sig_structure_data,
+};
 use rand_core::TryCryptoRng;
 
 use self::algorithm::{Encryption, Mac};
@@ -159,11 +160,11 @@ impl Message {
                 let (key, recipients_of) = deliver(recipients, purpose, rng)?;
                 let base_iv = direct_key(recipients).and_then(Key::base_iv);
                 let nonce = nonce.bytes(*algorithm, base_iv, rng)?;
-                self.encrypt(*algorithm, &key, nonce, None, Rest::Encrypt(recipients_of), content)
+                self.encrypt(*algorithm, &key, &nonce, None, Rest::Encrypt(recipients_of), content)
             }
             Structure::Encrypt0(algorithm, nonce, key) => {
                 let nonce = nonce.bytes(*algorithm, key.base_iv(), rng)?;
-                self.encrypt(*algorithm, key.secret()?, nonce, key.kid(), Rest::Encrypt0, content)
+                self.encrypt(*algorithm, key.secret()?, &nonce, key.kid(), Rest::Encrypt0, content)
             }
             Structure::Mac(algorithm, recipients) => {
                 let purpose = Purpose { algorithm: algorithm.id(), key_len: algorithm.key_len() };
@@ -182,7 +183,7 @@ impl Message {
         &self,
         algorithm: Encryption,
         key: &Secret,
-        nonce: Drawn,
+        nonce: &Drawn,
         kid: Option<&[u8]>,
         rest: Rest,
         content: &[u8],
@@ -190,7 +191,8 @@ impl Message {
         let headers = self.headers.clone().for_algorithm(algorithm.id(), algorithm.authenticates()).naming(kid);
         let unprotected = headers.unprotected.bytes(nonce.label, &nonce.sent).unprotected();
         let protected = headers.protected.protected()?;
-        if !algorithm.authenticates() && (protected.original_data != Some(Vec::new()) || !self.external_aad.is_empty()) {
+        if !algorithm.authenticates() && (protected.original_data != Some(Vec::new()) || !self.external_aad.is_empty())
+        {
             return Err(SealError::AlgorithmNotAllowed(algorithm.name()));
         }
         let context = match rest {

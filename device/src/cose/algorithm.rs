@@ -242,6 +242,11 @@ impl Management {
         matches!(self.kind(), Kind::Direct | Kind::Derive(_) | Kind::Agree(_))
     }
 
+    /// Whether sender and receiver agree on a secret.
+    pub const fn agrees(self) -> bool {
+        matches!(self.kind(), Kind::Agree(_) | Kind::AgreeAndWrap(_))
+    }
+
     /// Whether the sender's key is a lasting one.
     pub const fn is_static(self) -> bool {
         matches!(

@@ -85,7 +85,9 @@ pub(crate) fn mac(algorithm: Mac, key: &[u8], message: &[u8]) -> Result<Vec<u8>,
         Mac::Hmac256_64 | Mac::Hmac256 => hmac(hmac::HMAC_SHA256),
         Mac::Hmac384 => hmac(hmac::HMAC_SHA384),
         Mac::Hmac512 => hmac(hmac::HMAC_SHA512),
-        Mac::AesMac128_64 | Mac::AesMac128_128 | Mac::AesMac256_64 | Mac::AesMac256_128 => cbc_mac(key, message)?.to_vec(),
+        Mac::AesMac128_64 | Mac::AesMac128_128 | Mac::AesMac256_64 | Mac::AesMac256_128 => {
+            cbc_mac(key, message)?.to_vec()
+        }
     };
     tag.truncate(algorithm.tag_len());
     Ok(tag)

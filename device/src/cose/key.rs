@@ -1,6 +1,7 @@
 //! Keys of every type that COSE seals with. Private bytes go in and never come out: no `Debug`, no `Clone`, wiped when
 //! dropped. What a key is good for is tried when it is used.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use zeroize::Zeroizing;
@@ -64,8 +65,11 @@ pub(crate) enum Material {
         d: Option<Secret>,
     },
     /// The 32 bytes that an ML-DSA key is made of.
-    MlDsa { algorithm: Signature, seed: Secret },
-    RsaPrivate(RsaPrivate),
+    MlDsa {
+        algorithm: Signature,
+        seed: Secret,
+    },
+    RsaPrivate(Box<RsaPrivate>),
     RsaPublic {
         n: Vec<u8>,
         e: Vec<u8>,
@@ -81,7 +85,7 @@ impl Key {
 
     /// A key on a curve. Coordinates and private number have the curve's length; y is empty on Ed25519 and X25519.
     pub fn curve(curve: Curve, x: &[u8], y: &[u8], d: Option<&[u8]>) -> Result<Self, SealError> {
-        let len = curve.len();
+        let len = curve.coordinate_len();
         let y_len = if curve.has_y() { len } else { 0 };
         if x.len() != len || y.len() != y_len || d.is_some_and(|d| d.len() != len) {
             return Err(SealError::BadKey(curve.name()));
@@ -96,8 +100,8 @@ impl Key {
     }
 
     /// An RSA key pair.
-    pub const fn rsa_private(pair: RsaPrivate) -> Self {
-        Self::of(Material::RsaPrivate(pair))
+    pub fn rsa_private(pair: RsaPrivate) -> Self {
+        Self::of(Material::RsaPrivate(Box::new(pair)))
     }
 
     /// An ML-DSA key pair, from its seed of 32 bytes.
@@ -158,7 +162,7 @@ impl Curve {
     }
 
     /// Bytes of a coordinate.
-    pub const fn len(self) -> usize {
+    pub const fn coordinate_len(self) -> usize {
         match self {
             Self::P384 => 48,
             Self::P521 => 66,

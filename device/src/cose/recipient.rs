@@ -327,8 +327,7 @@ fn announce(key: &Key, announced: Announced, headers: Headers) -> Result<Headers
 fn cose_key(curve: Curve, x: &[u8], y: &[u8], compressed: bool) -> Value {
     let kty = if curve.has_y() { 2 } else { 1 };
     let member = |label: i64, value: Value| (Value::from(label), value);
-    let mut members =
-        alloc::vec![member(1, kty.into()), member(-1, curve.id().into()), member(-2, x.into())];
+    let mut members = alloc::vec![member(1, kty.into()), member(-1, curve.id().into()), member(-2, x.into())];
     if curve.has_y() {
         let sign = y.last().is_some_and(|last| last & 1 == 1);
         members.push(member(-3, if compressed { sign.into() } else { y.into() }));
@@ -361,7 +360,7 @@ fn private(curve: Curve, key: &Key) -> Result<PrivateKey, SealError> {
 fn ephemeral<R: TryCryptoRng + ?Sized>(curve: Curve, rng: &mut R) -> Result<PrivateKey, SealError> {
     let algorithm = ecdh(curve)?;
     for _ in 0..8 {
-        let mut bytes = random(curve.len(), rng)?;
+        let mut bytes = random(curve.coordinate_len(), rng)?;
         if curve == Curve::P521 {
             bytes[0] &= 1;
         }
@@ -379,7 +378,7 @@ fn point(curve: Curve, x: &[u8], y: &[u8]) -> Vec<u8> {
 
 /// x and y of such a key.
 fn halves(curve: Curve, public: &[u8]) -> (&[u8], &[u8]) {
-    if curve.has_y() { public[1..].split_at(curve.len()) } else { (public, &[]) }
+    if curve.has_y() { public[1..].split_at(curve.coordinate_len()) } else { (public, &[]) }
 }
 
 /// `len` random bytes, wiped when dropped.

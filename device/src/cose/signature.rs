@@ -141,15 +141,8 @@ fn rsa_padding(algorithm: Signature) -> Option<&'static dyn lc::RsaEncoding> {
 
 fn rsa(padding: &'static dyn lc::RsaEncoding, pair: &RsaPrivate, message: &[u8]) -> Result<Vec<u8>, SealError> {
     let RsaPrivate { n, e, d, p, q, dp, dq, qi } = pair;
-    let components = KeyPairComponents::<&[u8]> {
-        public_key: PublicKeyComponents { n, e },
-        d,
-        p,
-        q,
-        dP: dp,
-        dQ: dq,
-        qInv: qi,
-    };
+    let components =
+        KeyPairComponents::<&[u8]> { public_key: PublicKeyComponents { n, e }, d, p, q, dP: dp, dQ: dq, qInv: qi };
     let pair = RsaKeyPair::from_components(&components).map_err(|_| SealError::BadKey("RSA"))?;
     let mut signature = alloc::vec![0; pair.public_modulus_len()];
     pair.sign(padding, &SystemRandom::new(), message, &mut signature).map_err(|_| SealError::Encryption)?;

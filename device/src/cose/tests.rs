@@ -4,7 +4,9 @@ use std::vec::Vec;
 
 use aws_lc_rs::signature::{self as lc, KeyPair, PqdsaKeyPair, UnparsedPublicKey};
 use coset::cbor::value::Value;
-use coset::{CborSerializable, CoseEncrypt, CoseEncrypt0, CoseMac, CoseMac0, CoseSign, CoseSign1, TaggedCborSerializable};
+use coset::{
+    CborSerializable, CoseEncrypt, CoseEncrypt0, CoseMac, CoseMac0, CoseSign, CoseSign1, TaggedCborSerializable,
+};
 use proptest::prelude::*;
 
 use super::algorithm::{Encryption, Mac, Management, Signature};
@@ -226,10 +228,8 @@ fn a_partial_iv_is_added_to_the_base_iv() {
 
 #[test]
 fn a_key_wrap_takes_its_key_from_a_recipient_beneath() {
-    let beneath = Recipient::new(
-        Management::EcdhEsHkdf256,
-        Source::Agreement(ec(), Sender::Ephemeral { compressed: true }),
-    );
+    let beneath =
+        Recipient::new(Management::EcdhEsHkdf256, Source::Agreement(ec(), Sender::Ephemeral { compressed: true }));
     let message = encrypt([Recipient::new(Management::A128Kw, Source::Recipients([beneath].into()))].into());
     let sealed = CoseEncrypt::from_tagged_slice(&seal(&message).unwrap()).unwrap();
     let outer = &sealed.recipients[0];
@@ -298,7 +298,8 @@ fn what_authenticates_nothing_stays_within_what_does() {
     let bare = || Message::new(Structure::Encrypt0(Encryption::A128Ctr, Nonce::Random, Key::symmetric(&[1; 16])));
     let outer = || Message::new(Structure::Mac0(Mac::AesMac128_64, Key::symmetric(&[1; 16])));
     assert_eq!(seal(&bare()), Err(SealError::AlgorithmNotAllowed("A128CTR")));
-    let within = |inner: &Message, outer: &Message| inner.seal_within(outer, CONTENT, &mut Script::endless()).map(|_| ());
+    let within =
+        |inner: &Message, outer: &Message| inner.seal_within(outer, CONTENT, &mut Script::endless()).map(|_| ());
     assert_eq!(within(&bare(), &outer()), Ok(()));
     assert_eq!(within(&bare(), &bare()), Err(SealError::AlgorithmNotAllowed("A128CTR")));
     let mut said = bare();

@@ -80,7 +80,13 @@ const PYTHON_CWT: Peer = Peer {
         // it appends the target's further fields to Countersign_structure, not an array of them (RFC 9338 §3.3)
         "Sign1 ES256 countersigned",
     ],
-    does_not_seal: &[],
+    does_not_seal: &[
+        // it makes no ephemeral key on X25519
+        "Encrypt ECDH-ES+HKDF-256 x25519",
+        "Encrypt ECDH-ES+HKDF-512 x25519",
+        // it takes a key wrap for the sign of an Encrypt
+        "Mac ECDH-ES+A128KW",
+    ],
 };
 
 /// One message to be exchanged.
@@ -105,12 +111,12 @@ fn rows() -> Vec<Row> {
         if algorithm.authenticates() {
             rows.push(Row::of("Encrypt0", algorithm.name(), key));
         } else {
-            let row = Row::of("Mac0", "HMAC 256/256", "oct32");
+            let row = Row::of("Mac0", "HMAC 256/256", "oct32-outer");
             let name = format!("Mac0 of Encrypt0 {}", algorithm.name());
             rows.push(Row {
                 name,
                 algorithms: [row.algorithms[0], algorithm.name()].into(),
-                keys: ["oct32", key].into(),
+                keys: ["oct32-outer", key].into(),
                 within: true,
                 ..row
             });
@@ -246,8 +252,15 @@ impl Row {
         let signs = self.structure.starts_with("Sign");
         let mut keys: Vec<_> = self.keys.iter().map(|name| if signs { public(jwk(name)) } else { jwk(name) }).collect();
         keys.extend(self.sender.iter().chain(&self.countersigner).map(|name| public(jwk(name))));
+        // what is off by default is named in the key's policy
         if self.algorithms[0].starts_with("RS") {
             keys[0]["paperknife"] = json!({"algs": [self.algorithms[0]]});
+        }
+        if self.within {
+            keys[1]["paperknife"] = json!({"algs": [self.algorithms[1]]});
+        }
+        if self.management == Some(Management::OaepSha1) {
+            keys[0]["paperknife"] = json!({"algs": [Management::OaepSha1.name()]});
         }
         json!({ "keys": keys })
     }
@@ -303,7 +316,9 @@ fn open(row: &Row, answer: &Value) -> Result<(), String> {
     let verdict: Value = serde_json::from_slice(&output.stdout).map_err(|_| said())?;
     use base64::Engine;
     let content = base64::engine::general_purpose::STANDARD.encode(CONTENT);
-    if verdict["plaintext_b64"] == json!(content) { Ok(()) } else { Err(said()) }
+    let countersigned = verdict["proof"]["countersignatures"].as_array().map_or(0, Vec::len);
+    let holds = countersigned == usize::from(row.countersigner.is_some());
+    if verdict["plaintext_b64"] == json!(content) && holds { Ok(()) } else { Err(said()) }
 }
 
 /// Prints which rows ran and which the library lacks. Fails where one that must run did not, or one that is listed as
