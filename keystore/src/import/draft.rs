@@ -213,7 +213,10 @@ impl Offered {
         });
         let fitting: Vec<_> = profile.chain(beyond).filter(fits).collect();
         match fitting.as_slice() {
-            [] => Err(Fault::unsupported(self.material.field(), "fits no algorithm")),
+            [] => {
+                let field = if self.usage.is_some() { "use" } else { self.material.field() };
+                Err(Fault::unsupported(field, "leaves no algorithm that fits this key"))
+            }
             fitting if !offline && !one_family(fitting, derive) => {
                 Err(Fault::at("algs", "must name one algorithm, for without derivation this key fits several"))
             }

@@ -26,11 +26,13 @@ pub(crate) fn x25519(key: &private_key::X25519) -> Option<PrivateKey> {
 }
 
 /// Z. None for a point that is not on the curve: infinity, x ≥ p and a square that has no root included; and for an
-/// all-zero Z, which a u-coordinate of small order gives with every private key (RFC 7748 §6.1).
+/// all-zero Z of X25519, which a u-coordinate of small order gives with every private key (RFC 7748 §6.1). On the other
+/// curves, of prime order, zero is an x-coordinate like any other.
 pub(crate) fn secret(private: &PrivateKey, public: &[u8]) -> Option<Secret> {
     let peer = UnparsedPublicKey::new(private.algorithm(), public);
     let z = agree(private, peer, (), |z| Ok(Zeroizing::new(z.to_vec()))).ok()?;
-    z.iter().any(|byte| *byte != 0).then_some(z)
+    let is_contributory = *private.algorithm() != X25519 || z.iter().any(|byte| *byte != 0);
+    is_contributory.then_some(z)
 }
 
 /// A public key of an envelope in the primitive's encoding: the point in its SEC 1 form, or u as it is. Its length says

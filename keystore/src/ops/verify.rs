@@ -2,7 +2,7 @@
 //! it.
 //!
 //! Ed25519 is strict: a public key of small order, off the curve or not in canonical form is refused when it is parsed;
-//! aws-lc refuses S ≥ L and compares R as bytes (RFC 8032 §5.1.7).
+//! aws-lc refuses S ≥ L and compares R as bytes (RFC 8032 §5.1.7). Ed448 likewise: R has one encoding.
 
 use aws_lc_rs::digest::{SHA512, digest};
 use aws_lc_rs::rsa::PublicKeyComponents;
@@ -11,6 +11,7 @@ use aws_lc_rs::signature::{
     ML_DSA_44, ML_DSA_65, ML_DSA_87, ParsedPublicKey, RsaParameters,
 };
 use curve25519_dalek::edwards::CompressedEdwardsY;
+use ed448_goldilocks::CompressedEdwardsY as CompressedEd448;
 use p256::ecdsa::signature::hazmat::PrehashVerifier;
 
 use crate::key::Algorithm;
@@ -62,9 +63,8 @@ impl Verifier {
 
     /// None for a key that proves nothing.
     pub(crate) fn ed448(x: &[u8; 57]) -> Option<Self> {
-        let key = ed448_goldilocks::VerifyingKey::from_bytes(x).ok()?;
-        let sound = key.as_bytes() == x;
-        sound.then(|| Self(vec![Scheme { algorithms: &[Algorithm::Ed448], length: 114, key: Key::Ed448(Box::new(key)) }]))
+        let key = ed448_goldilocks::VerifyingKey::from_bytes(x).ok().filter(|_| is_canonical(*x))?;
+        Some(Self(vec![Scheme { algorithms: &[Algorithm::Ed448], length: 114, key: Key::Ed448(Box::new(key)) }]))
     }
 
     pub(crate) fn ml_dsa(set: Algorithm, key: &[u8]) -> Option<Self> {
@@ -93,8 +93,10 @@ impl Key {
     fn holds(&self, message: &[u8], signature: &[u8]) -> bool {
         match self {
             Self::AwsLc(key) => key.verify_sig(message, signature).is_ok(),
-            Self::Ed448(key) => ed448_goldilocks::Signature::from_slice(signature)
-                .is_ok_and(|signature| key.verify_raw(&signature, message).is_ok()),
+            // The crate overlooks the seven unused bits of R.
+            Self::Ed448(key) => ed448_goldilocks::Signature::from_slice(signature).is_ok_and(|signature| {
+                is_canonical(*signature.r_bytes()) && key.verify_raw(&signature, message).is_ok()
+            }),
             Self::P256Sha512(key) => p256::ecdsa::Signature::from_slice(signature)
                 .is_ok_and(|signature| key.verify_prehash(digest(&SHA512, message).as_ref(), &signature).is_ok()),
         }
@@ -126,4 +128,10 @@ fn ecdsa(point: &Point) -> Option<Scheme> {
 /// On the curve, canonical, not of small order: anybody can sign for a key of small order.
 pub(crate) fn is_sound(x: &[u8; 32]) -> bool {
     CompressedEdwardsY(*x).decompress().is_some_and(|point| !point.is_small_order() && point.compress().as_bytes() == x)
+}
+
+/// Whether this is the one encoding of a point of Ed448 in the prime-order group (RFC 8032 §5.2.2, §5.2.3).
+fn is_canonical(encoded: [u8; 57]) -> bool {
+    let point = CompressedEd448(encoded).decompress().into_option();
+    point.is_some_and(|point| *point.compress().as_bytes() == encoded)
 }
