@@ -72,7 +72,7 @@ impl KeyInfo {
             tenant: row.tenant.clone(),
             kid_hex: hex::encode(&row.kid),
             thumbprint: row.thumbprint.clone(),
-            kty: row.kty.name(),
+            kty: row.kty.jwk(),
             algs: row.algs.iter().map(|algorithm| algorithm.name()).collect(),
             r#use: row.purpose.name(),
             formats: row.formats.clone(),
