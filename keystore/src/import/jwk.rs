@@ -70,7 +70,7 @@ fn key(mut members: Members<'_>, kid: Option<Vec<u8>>, mut owner: Owner) -> Resu
         operations: members.take("key_ops", TEXTS)?,
         alg,
         owner,
-        validity: (None, None),
+        certified: None,
     })
 }
 

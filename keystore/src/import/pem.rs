@@ -183,6 +183,6 @@ pub(super) fn offered(material: KeyMaterial) -> Offered {
         operations: None,
         alg: None,
         owner: Owner::default(),
-        validity: (None, None),
+        certified: None,
     }
 }
