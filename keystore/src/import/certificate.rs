@@ -31,7 +31,8 @@ pub(super) fn read(der: &[u8]) -> Option<Placed> {
 fn offered(der: &[u8], certificate: &Certificate, ski: Option<&[u8]>) -> Result<Offered, Fault> {
     let body = certificate.tbs_certificate();
     let key = body.subject_public_key_info().to_der().ok().and_then(|spki| pem::public(&spki));
-    let mut offered = pem::offered(key.ok_or_else(|| Fault::unsupported("certificate", "has a key that is not supported"))?);
+    let mut offered =
+        pem::offered(key.ok_or_else(|| Fault::unsupported("certificate", "has a key that is not supported"))?);
     offered.owner.stated.names = names(der, certificate, ski);
     offered.certified = Some(Certified {
         kid: ski.map_or_else(|| digest(&SHA256, der).as_ref().to_vec(), <[u8]>::to_vec),

@@ -81,12 +81,15 @@ fn names_of_both_registries_are_understood() {
     ];
     let (_folder, keystore) = on_disk();
     for (name, algorithm) in rows {
-        let options = ImportOptions { kid: Some(b"k".to_vec()), algs: vec![name.to_owned()], ..ImportOptions::default() };
+        let options =
+            ImportOptions { kid: Some(b"k".to_vec()), algs: vec![name.to_owned()], ..ImportOptions::default() };
         keystore.import(RSA_PKCS8.as_bytes(), &options).unwrap();
         let key = keystore.find("default", Some(Name::Kid(b"k"))).unwrap().remove(0);
         assert_eq!(key.policy.algs, [algorithm], "{name}, recorded and read back");
     }
-    for (name, algorithm) in [("ECDH-ES + A192KW", Algorithm::EcdhEsA192Kw), ("ECDH-SS+HKDF-512", Algorithm::EcdhSsHkdf512)] {
+    for (name, algorithm) in
+        [("ECDH-ES + A192KW", Algorithm::EcdhEsA192Kw), ("ECDH-SS+HKDF-512", Algorithm::EcdhSsHkdf512)]
+    {
         let options = ImportOptions { algs: vec![name.to_owned()], ..ImportOptions::default() };
         let keystore = Keystore::ephemeral(defaults()).unwrap();
         keystore.import(P384_PKCS8.as_bytes(), &options).unwrap();
@@ -118,7 +121,11 @@ fn the_gateways_keys_of_every_kind_are_published() {
     let pem = published.to_pem();
     let blocks: Vec<_> = pem.split_inclusive("-----END PUBLIC KEY-----\n").collect();
     let public = [RSA_PUBLIC, include_str!("p384_public.pem"), include_str!("x25519_public.pem")];
-    assert_eq!(blocks[1..].iter().map(|block| der(block)).collect::<Vec<_>>(), public.map(der), "as OpenSSL writes them");
+    assert_eq!(
+        blocks[1..].iter().map(|block| der(block)).collect::<Vec<_>>(),
+        public.map(der),
+        "as OpenSSL writes them"
+    );
     assert!(published.to_cose_key_set().starts_with(&[0x84]));
 }
 
@@ -169,9 +176,8 @@ fn a_rsa_key_whose_parts_do_not_belong_together_is_refused() {
     };
     let parts: Vec<Vec<u8>> = parts.iter().map(|part| part.as_bytes().to_vec()).collect();
     assert_eq!(offline(jwk(&parts).as_bytes()).thumbprint, offline(RSA_PUBLIC.as_bytes()).thumbprint);
-    let import = |jwk: &str| {
-        Keystore::ephemeral(defaults()).unwrap().import(jwk.as_bytes(), &ImportOptions::default()).is_err()
-    };
+    let import =
+        |jwk: &str| Keystore::ephemeral(defaults()).unwrap().import(jwk.as_bytes(), &ImportOptions::default()).is_err();
     for at in 0..6 {
         let mut altered = parts.clone();
         altered[at][9] ^= 4;
@@ -193,7 +199,8 @@ fn a_pinned_certificate_is_known_by_its_names() {
     };
     let imported = keystore.import(CERTIFICATE.as_bytes(), &options).unwrap();
     assert_eq!(imported[0].kid_hex, CERTIFICATE_SKI, "where the operator names no kid");
-    let issuer = hex::decode("3024 3110300e06035504030c076d657465722d37 3110300e060355040a0c074578616d706c65".replace(' ', ""));
+    let issuer =
+        hex::decode("3024 3110300e06035504030c076d657465722d37 3110300e060355040a0c074578616d706c65".replace(' ', ""));
     let (issuer, sha256) = (issuer.unwrap(), hex::decode(CERTIFICATE_SHA256).unwrap());
     let (ski, serial) = (hex::decode(CERTIFICATE_SKI).unwrap(), [0, 0xf1, 0xe2, 0xd3, 0xc4]);
     let found = |name: Name<'_>| keystore.find("default", Some(name)).unwrap().len();

@@ -426,7 +426,8 @@ fn an_agreement_is_followed_by_its_own_steps() {
     assert!(agree(start(own), &[hkdf(Hash::Sha256, 16)], &cek).is_ok());
     let wrapped = [0; 24];
     let unwrap = Step::Unwrap { algorithm: Algorithm::A128Kw, wrapped: &wrapped };
-    let private = Step::Hkdf { hash: Hash::Sha256, salt: None, info: Info { bytes: b"info", private: true }, length: 16 };
+    let private =
+        Step::Hkdf { hash: Hash::Sha256, salt: None, info: Info { bytes: b"info", private: true }, length: 16 };
     let rows: [(&str, Algorithm, &[Step<'_>]); 9] = [
         ("Z as the key", own, &[]),
         ("another hash", own, &[hkdf(Hash::Sha512, 16)]),
@@ -446,23 +447,30 @@ fn an_agreement_is_followed_by_its_own_steps() {
 
 #[test]
 fn private_info_joins_the_context_and_never_leaves() {
-    let keystore = ours(r#","algs":["ECDH-ES+HKDF-256"],"priv_other":"UHJpdmF0ZSBPdGhlcg","salt":"YWFiYg","party_u":{"identity":"QQ"}"#);
+    let keystore = ours(
+        r#","algs":["ECDH-ES+HKDF-256"],"priv_other":"UHJpdmF0ZSBPdGhlcg","salt":"YWFiYg","party_u":{"identity":"QQ"}"#,
+    );
     let ours = key(&keystore, "01");
     let inputs = &ours.policy.kdf_inputs;
     assert!(inputs.priv_other);
     assert_eq!((inputs.salt.as_deref(), inputs.party_u.identity.as_deref()), (Some(&b"aabb"[..]), Some(&b"A"[..])));
-    assert!(!format!("{ours:?}").contains("rivate Other") && !format!("{ours:?}").contains(&hex::encode("Private Other")));
+    assert!(
+        !format!("{ours:?}").contains("rivate Other") && !format!("{ours:?}").contains(&hex::encode("Private Other"))
+    );
     let point = Point { kty: Kty::Ec2P256, x: &base64(SENDER_X), y: Some(EcY::Full(&base64(SENDER_Y))) };
     let start = Start::Agree { key: &ours, algorithm: Algorithm::EcdhEsHkdf256, peer: Peer::Point(point) };
     let cek = derived(Hash::Sha256, &[&b"\x85head\x4d"[..], b"Private Other"].concat(), 16);
-    let step = |private| Step::Hkdf { hash: Hash::Sha256, salt: None, info: Info { bytes: b"\x85head", private }, length: 16 };
+    let step =
+        |private| Step::Hkdf { hash: Hash::Sha256, salt: None, info: Info { bytes: b"\x85head", private }, length: 16 };
     assert!(agree(start, &[step(true)], &cek).is_ok());
     assert!(refused(agree(start, &[step(false)], &cek)));
 }
 
 #[test]
 fn a_static_sender_is_proven_and_a_static_point_is_not() {
-    let sender = format!(r#"{{"kty":"EC","crv":"P-256","x":"{SENDER_X}","y":"{SENDER_Y}","paperknife":{{"device":"d1","kid_hex":"0a"}}}}"#);
+    let sender = format!(
+        r#"{{"kty":"EC","crv":"P-256","x":"{SENDER_X}","y":"{SENDER_Y}","paperknife":{{"device":"d1","kid_hex":"0a"}}}}"#
+    );
     let keystore = ours(&format!(r#","algs":["ECDH-SS+HKDF-256"],"static_sender":{sender}"#));
     let ours = key(&keystore, "01");
     let known = ours.static_sender.clone().unwrap();
