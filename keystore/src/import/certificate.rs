@@ -7,7 +7,7 @@ use x509_cert::Certificate;
 use x509_cert::ext::pkix::SubjectKeyIdentifier;
 use x509_cert::time::Time;
 
-use crate::import::draft::Offered;
+use crate::import::draft::{Certified, Offered};
 use crate::import::{Fault, Placed, pem};
 use crate::key::Name;
 use crate::records::name::recorded;
@@ -25,9 +25,7 @@ const HASHES: &[(i64, &Digest, usize)] = &[
 pub(super) fn read(der: &[u8]) -> Option<Placed> {
     let certificate = Certificate::from_der(der).ok()?;
     let ski = subject_key_identifier(&certificate);
-    let kid = ski.clone().unwrap_or_else(|| digest(&SHA256, der).as_ref().to_vec());
-    let offered = offered(der, &certificate, ski.as_deref());
-    Some(Placed { kid: Some(kid), offered })
+    Some(Placed { kid: None, offered: offered(der, &certificate, ski.as_deref()) })
 }
 
 fn offered(der: &[u8], certificate: &Certificate, ski: Option<&[u8]>) -> Result<Offered, Fault> {
@@ -36,8 +34,11 @@ fn offered(der: &[u8], certificate: &Certificate, ski: Option<&[u8]>) -> Result<
     let mut offered =
         pem::offered(key.ok_or_else(|| Fault::unsupported("certificate", "has a key that is not supported"))?);
     offered.owner.stated.names = names(der, certificate, ski);
-    offered.validity =
-        (Some(milliseconds(&body.validity().not_before)), Some(milliseconds(&body.validity().not_after)));
+    offered.certified = Some(Certified {
+        kid: ski.map_or_else(|| digest(&SHA256, der).as_ref().to_vec(), <[u8]>::to_vec),
+        not_before: milliseconds(&body.validity().not_before),
+        not_after: milliseconds(&body.validity().not_after),
+    });
     Ok(offered)
 }
 

@@ -133,7 +133,7 @@ fn offered(labels: &Labels<'_>, kid: Option<Vec<u8>>) -> Result<Offered, Fault> 
         operations: labels.operations.as_deref().map(operations).transpose()?,
         alg: labels.alg.map(algorithm).transpose()?,
         owner,
-        validity: (None, None),
+        certified: None,
     })
 }
 

@@ -47,8 +47,17 @@ pub(super) struct Offered {
     pub(super) operations: Option<Vec<String>>,
     pub(super) alg: Option<String>,
     pub(super) owner: Owner,
-    /// From and until when its certificate is valid: milliseconds since the epoch.
-    pub(super) validity: (Option<i64>, Option<i64>),
+    pub(super) certified: Option<Certified>,
+}
+
+/// What a certificate says of its key, beside its names.
+pub(super) struct Certified {
+    /// The kid that it is recorded under where the operator names none.
+    pub(super) kid: Vec<u8>,
+    /// Milliseconds since the epoch.
+    pub(super) not_before: i64,
+    /// Milliseconds since the epoch.
+    pub(super) not_after: i64,
 }
 
 /// A key that may be recorded.
@@ -61,6 +70,7 @@ pub(crate) struct Draft {
     pub(crate) algs: Vec<Algorithm>,
     pub(crate) formats: Vec<String>,
     pub(crate) stated: Stated,
+    /// From when and until when: milliseconds since the epoch.
     pub(crate) validity: (Option<i64>, Option<i64>),
 }
 
@@ -75,6 +85,11 @@ impl Offered {
         self.kdf_inputs_agree(&algs, offline)?;
         names_agree(&self.owner.stated)?;
         let strict = self.owner.stated.strict_profile;
+        let certified = self.certified.take();
+        let validity = certified.as_ref().map(|of| (of.not_before, of.not_after)).unzip();
+        if let Some(of) = certified.filter(|_| !offline) {
+            self.kid.get_or_insert(of.kid);
+        }
         Ok(Draft {
             purpose: purpose(&algs),
             kid: kid(self.kid.take(), strict, offline)?,
@@ -82,7 +97,7 @@ impl Offered {
             tenant: name("tenant", self.owner.tenant.take().unwrap_or_else(|| "default".to_owned()))?,
             algs,
             formats: self.owner.formats.take().unwrap_or_else(|| formats(strict)),
-            validity: self.validity,
+            validity,
             stated: self.owner.stated,
             secrets: Secrets { material: self.material, priv_other: self.owner.priv_other },
         })

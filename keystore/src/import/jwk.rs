@@ -70,7 +70,7 @@ fn key(mut members: Members<'_>, kid: Option<Vec<u8>>, mut owner: Owner) -> Resu
         operations: members.take("key_ops", TEXTS)?,
         alg,
         owner,
-        validity: (None, None),
+        certified: None,
     })
 }
 
@@ -215,8 +215,8 @@ fn acceptance(of: &mut Members<'_>, owner: &mut Owner) -> Result<(), Fault> {
 fn kdf_inputs(of: &mut Members<'_>, owner: &mut Owner) -> Result<(), Fault> {
     owner.stated.party_u = party(of, "party_u")?;
     owner.stated.party_v = party(of, "party_v")?;
-    owner.stated.salt = input(of, "salt")?.map(stated);
-    owner.stated.pub_other = input(of, "pub_other")?.map(stated);
+    owner.stated.salt = input(of, "salt")?.map(|bytes| Bytes(bytes.to_vec()));
+    owner.stated.pub_other = input(of, "pub_other")?.map(|bytes| Bytes(bytes.to_vec()));
     owner.priv_other = input(of, "priv_other")?;
     let Some(raw) = of.take::<&RawValue>("static_sender", "must be a JWK")? else { return Ok(()) };
     let Offered { material, signing_half, kid, owner: of_sender, .. } =
@@ -233,9 +233,9 @@ fn party(of: &mut Members<'_>, name: &str) -> Result<PartyStated, Fault> {
     let Some(raw) = of.take::<&RawValue>(name, "must be an object")? else { return Ok(PartyStated::default()) };
     let mut members = Members::read(raw.get(), name)?;
     let party = PartyStated {
-        identity: input(&mut members, "identity")?.map(stated),
-        nonce: input(&mut members, "nonce")?.map(stated),
-        other: input(&mut members, "other")?.map(stated),
+        identity: input(&mut members, "identity")?.map(|bytes| Bytes(bytes.to_vec())),
+        nonce: input(&mut members, "nonce")?.map(|bytes| Bytes(bytes.to_vec())),
+        other: input(&mut members, "other")?.map(|bytes| Bytes(bytes.to_vec())),
     };
     members.nothing_left()?;
     Ok(party)
@@ -246,10 +246,6 @@ fn input(of: &mut Members<'_>, name: &str) -> Result<Option<Zeroizing<Vec<u8>>>,
         Some(bytes) if bytes.len() > KDF_INPUT_MAX => Err(Fault::at(name, "must be at most 1024 bytes")),
         bytes => Ok(bytes),
     }
-}
-
-fn stated(bytes: Zeroizing<Vec<u8>>) -> Bytes {
-    Bytes(bytes.to_vec())
 }
 
 fn seconds(of: &mut Members<'_>, name: &str) -> Result<Option<i64>, Fault> {

@@ -184,6 +184,6 @@ pub(super) fn offered(material: KeyMaterial) -> Offered {
         operations: None,
         alg: None,
         owner: Owner::default(),
-        validity: (None, None),
+        certified: None,
     }
 }

@@ -1,5 +1,7 @@
 //! What is taken, with which policy, and what is not, with which fault.
 
+mod forms;
+
 use p256::pkcs8::{EncodePrivateKey, EncodePublicKey, LineEnding};
 
 use crate::error::{AdminError, ImportError};

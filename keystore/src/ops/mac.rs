@@ -10,7 +10,7 @@ use crate::ops::cbc_mac::CbcMac;
 /// A MAC key ready for use.
 pub(crate) enum MacKey {
     Aes(CbcMac),
-    Hmac(Key),
+    Hmac(Box<Key>),
 }
 
 impl MacKey {
@@ -22,7 +22,7 @@ impl MacKey {
             Algorithm::Hmac512_512 => HMAC_SHA512,
             _ => return algorithm.mac().and_then(|_| CbcMac::new(key)).map(Self::Aes),
         };
-        Some(Self::Hmac(Key::new(hash, key)))
+        Some(Self::Hmac(Box::new(Key::new(hash, key))))
     }
 
     /// Whether `tag`, of the algorithm's length, is the beginning of this message's MAC.

@@ -1,5 +1,6 @@
 //! The worked examples of profile.md §10 through `run`, what must not open, and second implementations.
 
+mod steps;
 mod wycheproof;
 
 use crate::error::OpenError;

@@ -19,7 +19,7 @@ pub(crate) fn decrypt(algorithm: Algorithm, key: &[u8], iv: &[u8], ciphertext: &
     let key = UnboundCipherKey::new(cipher, key).ok()?;
     let padded = matches!(algorithm, Algorithm::A128Cbc | Algorithm::A192Cbc | Algorithm::A256Cbc);
     let key = if padded { DecryptingKey::cbc(key) } else { DecryptingKey::ctr(key) }.ok()?;
-    if padded && (ciphertext.is_empty() || ciphertext.len() % BLOCK != 0) {
+    if padded && (ciphertext.is_empty() || !ciphertext.len().is_multiple_of(BLOCK)) {
         return None;
     }
     let mut cleartext = ciphertext.to_vec();

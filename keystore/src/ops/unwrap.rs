@@ -12,7 +12,7 @@ const SHORTEST: usize = 24;
 
 /// The key that was wrapped, if the KEK has the algorithm's length.
 pub(crate) fn unwrap(wrap: Algorithm, kek: &[u8], wrapped: &[u8]) -> Option<Secret> {
-    if wrap.wrap()? != kek.len() || wrapped.len() < SHORTEST || wrapped.len() % 8 != 0 {
+    if wrap.wrap()? != kek.len() || wrapped.len() < SHORTEST || !wrapped.len().is_multiple_of(8) {
         return None;
     }
     let mut key = Zeroizing::new(vec![0; wrapped.len() - 8]);

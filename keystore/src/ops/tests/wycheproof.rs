@@ -16,13 +16,13 @@ use crate::{Defaults, ImportOptions, Keystore};
 /// What is made of `acceptable`, by file and flag; the first row that fits decides.
 const ACCEPTABLE: &[(&str, &str, Outcome)] = &[
     // A wrapped key of 64 bits is shorter than RFC 3394 §2 allows, and no key of any algorithm here.
-    ("aes_wrap", "ShortKey", Outcome::Refused),
+    ("aes_wrap", "ShortKey", Refused),
     // A compressed point is a form of its own in COSE (RFC 9053 §7.1.1).
-    ("ecdh", "CompressedPoint", Outcome::Taken),
+    ("ecdh", "CompressedPoint", Taken),
     // RFC 7748 §6.1 lets one refuse the all-zero secret; we do.
-    ("x25519", "ZeroSharedSecret", Outcome::Refused),
+    ("x25519", "ZeroSharedSecret", Refused),
     // Points on the twist and non-canonical coordinates: X25519 takes every u (RFC 7748 §5).
-    ("x25519", "", Outcome::Taken),
+    ("x25519", "", Taken),
 ];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +33,7 @@ enum Outcome {
     Skipped(&'static str),
 }
 
-use Outcome::{Refused, Skipped};
+use Outcome::{Refused, Skipped, Taken};
 
 #[derive(Default)]
 struct Counts {
@@ -75,7 +75,7 @@ impl Bench {
     }
 
     fn run(&self, recipe: &Recipe<'_>) -> Outcome {
-        if self.keystore.run(recipe).is_ok() { Outcome::Taken } else { Refused }
+        if self.keystore.run(recipe).is_ok() { Taken } else { Refused }
     }
 
     /// Whether the management yields `expected`: a message sealed under that opens.
@@ -149,17 +149,17 @@ fn judge(name: &str, group: &Value, test: &Value, outcome: Outcome, counts: &mut
     let decided =
         |(file, flag, _): &&(&str, &str, Outcome)| name.starts_with(file) && (flag.is_empty() || flags.contains(flag));
     let expected = match test["result"].as_str().unwrap() {
-        "valid" => Outcome::Taken,
+        "valid" => Taken,
         "invalid" => Refused,
         _ => ACCEPTABLE.iter().find(decided).unwrap_or_else(|| panic!("{name}: undecided {flags:?}")).2,
     };
     match outcome {
         Skipped(why) => *counts.skipped.entry(why).or_default() += 1,
-        Refused if expected == Outcome::Taken && foreign(name, group, test) => counts.foreign += 1,
+        Refused if expected == Taken && foreign(name, group, test) => counts.foreign += 1,
         _ => assert_eq!(outcome, expected, "{name} {}: {} {flags:?}", test["tcId"], test["comment"]),
     }
     match outcome {
-        Outcome::Taken => counts.taken += 1,
+        Taken => counts.taken += 1,
         Refused if expected == Refused => counts.refused += 1,
         Refused | Skipped(_) => {}
     }
