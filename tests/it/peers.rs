@@ -1,4 +1,5 @@
-//! A peer that we did not write: pycose opens what `device/` seals, and we open what pycose seals (shapes S and G).
+//! Peers that we did not write. Here pycose opens shapes S and G as `device/` seals them, and we open what pycose seals;
+//! every other shape of COSE, with python-cwt beside it, is in `cose`.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -7,7 +8,9 @@ use std::process::{Command, Stdio};
 use crate::gateway::Gateway;
 use serde_json::{Value, json};
 
-/// The interpreter with pycose, made by `make test`.
+mod cose;
+
+/// The interpreter with the peers, made by `make test`.
 fn python() -> PathBuf {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("a target folder");
     let python = target.join("peers-venv/bin/python");
@@ -17,11 +20,18 @@ fn python() -> PathBuf {
 
 /// Puts questions to the peer, one JSON line each.
 fn ask(questions: &[Value]) -> Vec<Value> {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/pycose_peer.py");
+    ask_peer("pycose_peer.py", questions)
+}
+
+/// The same, of a peer by its script. Questions are written beside the reading: a pipe holds only so much.
+fn ask_peer(script: &str, questions: &[Value]) -> Vec<Value> {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers").join(script);
     let mut child = Command::new(python()).arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let lines: String = questions.iter().map(|question| format!("{question}\n")).collect();
-    child.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let writer = std::thread::spawn(move || stdin.write_all(lines.as_bytes()));
     let output = child.wait_with_output().unwrap();
+    writer.join().unwrap().unwrap();
     assert!(output.status.success());
     String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
