@@ -11,7 +11,8 @@ use crate::store::{flags, text};
 
 /// The statement that [`write()`] runs.
 pub(in crate::store) const INSERT: &str =
-    "INSERT INTO reading VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
+    "INSERT INTO reading VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13,
+     checksum('reading', ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13))";
 
 const PATH_IS_NAME: i64 = 1;
 const PATH_PROVEN: i64 = 2;

@@ -209,8 +209,10 @@ impl Books {
             self.devices.change(connection, &standing.tenant, device)?.refused();
         }
         let id = Id::random(self.ordinals.next(standing.now));
-        let mut statement =
-            connection.prepare_cached("INSERT INTO refusal VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)")?;
+        let mut statement = connection.prepare_cached(
+            "INSERT INTO refusal VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11,
+             checksum('refusal', ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11))",
+        )?;
         statement.execute(params![
             id.ordinal,
             id.tail,
@@ -233,9 +235,11 @@ impl Books {
         // What is held already keeps its place; only why may have changed.
         let id = Id::random(self.ordinals.next(standing.now));
         let mut statement = connection.prepare_cached(
-            "INSERT INTO held VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (item) DO UPDATE SET
+            "INSERT INTO held VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10,
+             checksum('held', ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)) ON CONFLICT (item) DO UPDATE SET
              reason = excluded.reason, detail = excluded.detail, format = excluded.format,
-             key_names = excluded.key_names",
+             key_names = excluded.key_names,
+             checksum = checksum('held', held.id, held.tail, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         )?;
         statement.execute(params![
             id.ordinal,
@@ -301,7 +305,8 @@ fn insert_message(
 ) -> Result<(), Failure> {
     let mut statement = connection.prepare_cached(
         "INSERT INTO message VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,
-         ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26)",
+         ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, checksum('message', ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,
+         ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27))",
     )?;
     let claims = &standing.claims;
     let gaps_left = if step.gaps_left.is_empty() { None } else { Some(to_json(&step.gaps_left)?) };
@@ -331,7 +336,8 @@ fn insert_message(
         claims.repaired,
         to_json(&facts.proven)?,
         to_json(&facts.layers)?,
-        facts.content
+        facts.content,
+        facts.proven.sender
     ])?;
     Ok(())
 }
