@@ -67,8 +67,8 @@ pub(in crate::store) fn write(
         reading.unit_source,
         anchor_code(reading.time_anchor),
         bits,
-        reading.update_time,
-        reading.sum
+        reading.update_time.map(unsigned_zero),
+        reading.sum.map(unsigned_zero)
     ])?;
     Ok(())
 }
@@ -107,6 +107,11 @@ fn encode(value: Option<&Value>) -> (i64, ToSqlOutput<'_>) {
         Some(Value::Text(value)) => (kind::TEXT, borrowed(ValueRef::Text(value.as_bytes()))),
         Some(Value::Time(value)) => (kind::TIME, ToSqlOutput::from(value.millis())),
     }
+}
+
+/// A REAL column keeps no sign of a zero: its checksum must be of what comes back.
+fn unsigned_zero(number: f64) -> f64 {
+    number + 0.0
 }
 
 const fn borrowed(value: ValueRef<'_>) -> ToSqlOutput<'_> {

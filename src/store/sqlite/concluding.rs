@@ -148,13 +148,16 @@ impl Books {
             None => None,
         };
         let advance = match &facts.sequenced {
-            Some(sequenced) => self.sequences.advance(connection, &standing.tenant, device, sequenced)?,
-            None => Advance::Step(Step::default()),
+            Some(sequenced) => self.sequences.advance(connection, &standing.tenant, device, sequenced),
+            None => Ok(Advance::Step(Step::default())),
         };
         match advance {
-            Advance::Behind => self.refuse(connection, standing, &refusal(facts, Reason::OrderViolated)),
-            Advance::Reused => self.refuse(connection, standing, &refusal(facts, Reason::SequenceReused)),
-            Advance::Step(step) => self.keep(connection, standing, facts, payload, device, &step),
+            // Nothing has changed yet, and nothing behind it waits.
+            Err(Failure::Damaged(words)) => self.hold(connection, standing, &damaged(facts, words)),
+            Err(failure) => Err(failure),
+            Ok(Advance::Behind) => self.refuse(connection, standing, &refusal(facts, Reason::OrderViolated)),
+            Ok(Advance::Reused) => self.refuse(connection, standing, &refusal(facts, Reason::SequenceReused)),
+            Ok(Advance::Step(step)) => self.keep(connection, standing, facts, payload, device, &step),
         }
     }
 
@@ -292,6 +295,11 @@ fn refusal(facts: &Facts, reason: Reason) -> Refusal {
         kid: facts.proven.kid.clone(),
         device: facts.proven.sender.clone(),
     }
+}
+
+/// Whether the content is a replay cannot be told: it waits for an operator.
+const fn damaged(facts: &Facts, words: String) -> Held {
+    Held { reason: Reason::InternalError, format: Some(facts.format), key_names: Vec::new(), detail: Some(words) }
 }
 
 fn insert_message(
