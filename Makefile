@@ -7,7 +7,7 @@ CARGO  := cargo
 PEERS  := $(TARGET)/peers-venv
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full bench deny fuzz fmt tools peers no-openssl
+.PHONY: help demo test test-full bench deny fuzz fmt tools peers no-openssl bench-built bench-scale
 
 help:
 	@echo "make demo       a gateway, simulated devices and a relay that cheats, for 20 seconds"
@@ -16,7 +16,8 @@ help:
 	@echo "make crash      kill -9 under load; also: make faults, powercut, disks, strain (RELIABILITY.md)"
 	@echo "make deny       licences, bans and sources of dependencies (installs cargo-deny)"
 	@echo "make fuzz       each fuzz target for FUZZ_SECONDS (60) seconds (installs cargo-fuzz)"
-	@echo "make bench      planned"
+	@echo "make bench      floors, opening in memory, the whole server; BENCH_MESSAGES (60000), BENCH_RUNS (5) shorten it"
+	@echo "make bench-scale  cost a message and time to start up to BENCH_ROWS (1000000) rows, 100,000 devices"
 	@echo "make fmt        format the code"
 
 demo: tools
@@ -73,8 +74,23 @@ fuzz:
 	  RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run $$target -- -max_total_time=$(FUZZ_SECONDS) -timeout=1 -rss_limit_mb=256; \
 	done
 
-bench:
-	@echo "planned: floors (bare primitives, durable HTTP) and the gateway beside them"
+# The gateway is built alone here too: what is measured is the binary that is shipped.
+BENCH_MESSAGES ?= 60000
+BENCH_RUNS ?= 5
+BENCH_ROWS ?= 1000000
+BENCH := $(TARGET)/release/bench
+BENCH_PLACE := --server $(TARGET)/release/paperknife --folder $(TARGET)/bench
+
+bench: bench-built
+	@$(BENCH) all --messages $(BENCH_MESSAGES) --runs $(BENCH_RUNS) $(BENCH_PLACE)
+
+bench-scale: bench-built
+	@$(BENCH) scale --rows $(BENCH_ROWS) $(BENCH_PLACE)
+
+bench-built: tools
+	$(CARGO) build --quiet --locked --release -p paperknife
+	$(CARGO) build --quiet --locked --release -p bench
+	@mkdir -p $(TARGET)/bench
 
 fmt:
 	$(CARGO) fmt --all

@@ -209,6 +209,15 @@ pub struct Commit {
     pub concluded: Vec<Conclusion>,
 }
 
+impl Commit {
+    fn take(&mut self, relay: &Arc<str>, items: u64) {
+        match self.taken.last_mut() {
+            Some((last, taken)) if last == relay => *taken += items,
+            _ => self.taken.push((Arc::clone(relay), items)),
+        }
+    }
+}
+
 /// One item's new verdict.
 #[derive(Clone, Debug)]
 pub struct Conclusion {

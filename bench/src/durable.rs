@@ -85,7 +85,10 @@ fn write(mut connection: Connection, queue: &Queue) {
     loop {
         let jobs = queue.pull();
         match commit(&mut connection, &jobs) {
-            Ok(ids) => jobs.into_iter().zip(ids).for_each(|(job, id)| drop(job.answer.send(id))),
+            Ok(ids) => jobs.into_iter().zip(ids).for_each(|(job, id)| {
+                // Who no longer listens needs no answer.
+                let _ = job.answer.send(id);
+            }),
             Err(error) => return report::say(format_args!("cannot store: {error}")),
         }
     }

@@ -11,7 +11,7 @@ use paperknife::opening::{self, House};
 use paperknife::store::ledger::Finding;
 
 use crate::cpu::{self, Samples};
-use crate::fleet::{Fleet, Order, Shape, TENANT};
+use crate::fleet::{Fleet, Order, RELAY, Shape, TENANT};
 use crate::report::{Figure, Report, title};
 use crate::{Failed, primitives};
 
@@ -37,7 +37,7 @@ pub(crate) fn measure(folder: &Path, batches: usize, report: &mut Report) -> Res
 }
 
 fn shape_s(folder: &Path, batches: usize, report: &mut Report) -> Result<(), Failed> {
-    let keys: Vec<primitives::S> = (0..DEVICES).map(|_| primitives::S::new(20)).collect::<Result<_, _>>()?;
+    let keys: Vec<primitives::S> = (0..DEVICES).map(|_| primitives::S::new(primitives::CONTENT)).collect::<Result<_, _>>()?;
     beside(folder, batches, report, Shape::S, |nth| keys[nth % DEVICES].open().map(drop))
 }
 
@@ -83,13 +83,14 @@ impl Bench {
         let keystore = Arc::new(fleet.keystore(&folder.join("opening"))?);
         let item = |bytes: &axum::body::Bytes| Sealed { bytes: Arc::from(&bytes[..]), cose_type: None };
         let items = fleet.envelopes.iter().map(item).collect();
-        let house = House { keystore, limits: Limits::default(), probe: |_| () };
+        let house = House::new(keystore, Limits::default());
         Ok(Self { house, items, claims: Claims::default() })
     }
 
     /// How the items arrived.
     pub(crate) fn arrival(&self) -> Arrival<'_> {
         Arrival {
+            relay: RELAY,
             tenant: TENANT,
             received_at: Timestamp::from_seconds(1_780_000_000),
             claims: &self.claims,

@@ -21,7 +21,8 @@ type Ccm = ccm::Ccm<Aes128, U8, U13>;
 
 /// Bytes of the profile's smallest messages, 46 in shape S: what is authenticated, and what is hidden.
 const ENC_STRUCTURE: usize = 74;
-const CONTENT: usize = 20;
+/// One reading as SenML CBOR.
+pub(crate) const CONTENT: usize = 20;
 /// COSE_Sign1 around that content, and its Sig_structure.
 const SIGN1: usize = 104;
 const SIG_STRUCTURE: usize = 98;

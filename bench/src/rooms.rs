@@ -8,11 +8,11 @@ use std::time::Duration;
 use keystore::key::Name;
 use keystore::{Defaults, Keystore};
 use paperknife::clock::SystemClock;
-use paperknife::envelope::{Envelope, cose};
+use paperknife::envelope::Envelope;
 use paperknife::guard::admit::Admitted;
 use paperknife::guard::settled::Settled;
 use paperknife::guard::{Arrival, admit, settle};
-use paperknife::item::{Item, Origin, Sealed};
+use paperknife::item::{Item, KeyName, Origin, Sealed};
 use paperknife::open::{self, Layer, Opened, Proof};
 use paperknife::payload::{self, Payload};
 use paperknife::store::ledger::{Concluding, Finding};
@@ -71,7 +71,7 @@ fn walk(bench: &Bench, items: &[Sealed]) -> Result<([Duration; ROOMS.len()], Vec
         for layer in timed(&mut times[3], || admitted.into_iter().map(|admitted| run(bench, admitted)).collect())? {
             match layer {
                 Layer::Content(content) => opened.push(content),
-                Layer::Envelope(inner, proof) => layers.push((inner, proof)),
+                Layer::Envelope(inner, proof) => layers.push((*inner, proof)),
             }
         }
     }
@@ -187,13 +187,14 @@ fn inner_kids(bench: &Bench) -> Result<Vec<Vec<u8>>, Failed> {
         let envelope = Envelope::parse(sealed, &bench.house.limits).map_err(|fault| Failed(format!("{fault:?}")))?;
         let named = find(bench, &arrival, (envelope, Proof::none()))?;
         match run(bench, admit(named, &arrival)?)? {
-            Layer::Envelope(Envelope::Cose(inner), _) => Ok(first_kid(&inner)),
+            Layer::Envelope(inner, _) => first_kid(&inner).ok_or_else(|| Failed("no kid within".to_owned())),
             Layer::Content(_) => Err(Failed("no layer within".to_owned())),
         }
     };
     bench.items.iter().take(1_000).map(kid).collect()
 }
 
-fn first_kid(message: &cose::Message) -> Vec<u8> {
-    message.kids().next().unwrap_or_default().to_vec()
+fn first_kid(envelope: &Envelope) -> Option<Vec<u8>> {
+    let KeyName::Kid(kid) = envelope.key_names().into_iter().next()?;
+    Some(kid)
 }

@@ -44,7 +44,7 @@ impl Intake {
     /// # Errors
     /// Where the store cannot be read.
     pub fn account(&self, name: &str) -> Result<Option<Account>, Failure> {
-        self.pool.read(|connection| accounts::find(connection, name))
+        self.pool.look_up(|connection| accounts::find(connection, name))
     }
 
     /// The accounts of a tenant, by name.

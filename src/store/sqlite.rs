@@ -154,7 +154,7 @@ impl Writer {
             match (job, placed) {
                 (Job::Take(mut job), Placed::Taken(delivery)) => {
                     job.reserved.keep();
-                    commit.taken.push((Arc::clone(&job.origin.relay), job.items.len() as u64));
+                    commit.take(&job.origin.relay, job.items.len() as u64);
                     // Who no longer listens has no receipt; what it handed over is kept all the same.
                     let _ = job.answer.send(Ok(delivery.receipt(&job.items)));
                     taken.push((delivery, job.origin, job.items));

@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, params};
 
-use crate::item::{Timestamp, Verdict};
+use crate::item::{Claims, Timestamp, Verdict};
 use crate::store::failure::Failure;
 use crate::store::id::Ordinals;
 use crate::store::sqlite::devices::Devices;
+use crate::store::sqlite::handover::MOST_ITEMS;
 use crate::store::sqlite::queue::Load;
 use crate::store::sqlite::sequences::Sequences;
 use crate::store::sqlite::tally::Tallies;
@@ -39,13 +40,27 @@ pub(in crate::store) struct Books {
 pub(in crate::store) struct Waiting {
     bytes: u64,
     answered: Option<Instant>,
+    /// What its conclusion needs to know of it; read back from disk where this is none.
+    came: Option<Arc<Came>>,
 }
+
+/// How an item came.
+#[derive(Clone, Debug)]
+pub(in crate::store) struct Came {
+    pub(in crate::store) relay: Arc<str>,
+    pub(in crate::store) tenant: Arc<str>,
+    pub(in crate::store) received_at: Timestamp,
+    pub(in crate::store) claims: Claims,
+}
+
+/// Most items of which it is kept in memory how they came: as many as opening may have before it.
+const CAME: usize = MOST_ITEMS;
 
 /// What the open transaction did.
 #[derive(Default)]
 pub(in crate::store) struct Draft {
-    /// New items and their sizes.
-    taken: Vec<(i64, u64)>,
+    /// New items, their sizes, and how they came.
+    taken: Vec<(i64, u64, Arc<Came>)>,
     /// Pending items with a verdict.
     concluded: BTreeSet<i64>,
     conclusions: Vec<(i64, Conclusion)>,
@@ -54,8 +69,8 @@ pub(in crate::store) struct Draft {
 
 impl Draft {
     /// An item was taken.
-    pub(in crate::store) fn take(&mut self, item: i64, bytes: u64) {
-        self.taken.push((item, bytes));
+    pub(in crate::store) fn take(&mut self, item: i64, bytes: u64, came: Came) {
+        self.taken.push((item, bytes, Arc::new(came)));
     }
 
     /// An item has a new verdict.
@@ -94,6 +109,11 @@ impl Books {
         self.waiting.contains_key(&item) && !self.draft.concluded.contains(&item)
     }
 
+    /// How a pending item came, where it is in memory.
+    pub(in crate::store) fn came(&self, item: i64) -> Option<Arc<Came>> {
+        self.waiting.get(&item)?.came.clone()
+    }
+
     /// Items pending and their bytes.
     pub(in crate::store) fn load_now(&self) -> (u64, u64) {
         (self.waiting.len() as u64, self.waiting.values().map(|waiting| waiting.bytes).sum())
@@ -120,7 +140,10 @@ impl Books {
         let draft = std::mem::take(&mut self.draft);
         self.committed_next_item = self.next_item;
         let answered = Some(Instant::now());
-        self.waiting.extend(draft.taken.into_iter().map(|(item, bytes)| (item, Waiting { bytes, answered })));
+        for (item, bytes, came) in draft.taken {
+            let came = Some(came).filter(|_| self.waiting.len() < CAME);
+            self.waiting.insert(item, Waiting { bytes, answered, came });
+        }
         self.unindexed += draft.messages;
         self.devices.trim();
         self.sequences.trim();
@@ -155,7 +178,7 @@ impl Books {
 
     fn first_pending(&self) -> i64 {
         let committed = self.waiting.keys().find(|item| !self.draft.concluded.contains(item));
-        let taken = self.draft.taken.first().map(|(item, _)| item);
+        let taken = self.draft.taken.first().map(|(item, ..)| item);
         committed.or(taken).copied().unwrap_or(self.next_item)
     }
 }
@@ -181,7 +204,7 @@ fn waiting(connection: &Connection) -> Result<BTreeMap<i64, Waiting>, Failure> {
     )?;
     let rows = statement.query_map([], |row| {
         let bytes: i64 = row.get(1)?;
-        Ok((row.get(0)?, Waiting { bytes: bytes.cast_unsigned(), answered: None }))
+        Ok((row.get(0)?, Waiting { bytes: bytes.cast_unsigned(), answered: None, came: None }))
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

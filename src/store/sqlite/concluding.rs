@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::fault;
 use crate::guard::settled::{Facts, Flag, Refusal};
-use crate::item::{Claims, ContentType, Format, ItemId, Reason, Timestamp, Verdict};
+use crate::item::{ContentType, Format, ItemId, Reason, Timestamp, Verdict};
 use crate::payload::Payload;
 use crate::store::Conclusion;
 use crate::store::failure::Failure;
@@ -19,7 +19,7 @@ use crate::store::flags;
 use crate::store::id::Id;
 use crate::store::ledger::{Concluding, Finding, Held, Outcome};
 use crate::store::measure;
-use crate::store::sqlite::books::{self, Books};
+use crate::store::sqlite::books::{self, Books, Came};
 use crate::store::sqlite::sequences::{Advance, Step};
 use crate::store::sqlite::waiting;
 use crate::store::text;
@@ -29,10 +29,7 @@ struct Standing {
     item: i64,
     /// Pending or held.
     verdict: Verdict,
-    relay: Arc<str>,
-    tenant: Arc<str>,
-    received_at: Timestamp,
-    claims: Claims,
+    came: Arc<Came>,
     now: Timestamp,
     open_time: Duration,
 }
@@ -76,23 +73,11 @@ impl Books {
         if verdict == Verdict::Held && !is_held(connection, item)? {
             return Ok(None);
         }
-        let mut statement = connection.prepare_cached(
-            "SELECT i.endpoint, i.prefix, i.path, i.time, i.seq, i.relay_id, i.repaired, d.relay, d.tenant, d.received_at
-             FROM item i JOIN delivery d ON d.id = i.delivery WHERE i.id = ?1",
-        )?;
-        let standing = statement.query_row([item], |row| {
-            Ok(Standing {
-                item,
-                verdict,
-                relay: row.get("relay")?,
-                tenant: row.get("tenant")?,
-                received_at: Timestamp::from_millis(row.get("received_at")?),
-                claims: waiting::claims(row)?,
-                now,
-                open_time: concluding.open_time,
-            })
-        })?;
-        Ok(Some(standing))
+        let came = match self.came(item) {
+            Some(came) => came,
+            None => Arc::new(read_back(connection, item)?),
+        };
+        Ok(Some(Standing { item, verdict, came, now, open_time: concluding.open_time }))
     }
 
     fn rule(&mut self, connection: &Connection, standing: &Standing, finding: &Finding) -> Result<Ruling, Failure> {
@@ -116,16 +101,16 @@ impl Books {
         let reason_name = reason.map(Reason::as_str);
         statement.execute(params![standing.item, verdict.as_str(), reason_name, message.map(Uuid::into_bytes)])?;
         if verdict != standing.verdict {
-            self.tallies.shift(&standing.relay, standing.verdict, verdict, 1);
+            self.tallies.shift(&standing.came.relay, standing.verdict, verdict, 1);
             self.draft.conclude(
                 standing.item,
                 Conclusion {
-                    relay: Arc::clone(&standing.relay),
+                    relay: Arc::clone(&standing.came.relay),
                     verdict,
                     reason,
                     format,
                     open_time: standing.open_time,
-                    visible_after: books::since(standing.received_at, standing.now),
+                    visible_after: books::since(standing.came.received_at, standing.now),
                     gap,
                 },
             );
@@ -144,11 +129,11 @@ impl Books {
             return self.repeat(connection, standing, facts, first);
         }
         let device = match &facts.proven.sender {
-            Some(sender) => Some(self.devices.change(connection, &standing.tenant, sender)?.id),
+            Some(sender) => Some(self.devices.change(connection, &standing.came.tenant, sender)?.id),
             None => None,
         };
         let advance = match &facts.sequenced {
-            Some(sequenced) => self.sequences.advance(connection, &standing.tenant, device, sequenced),
+            Some(sequenced) => self.sequences.advance(connection, &standing.came.tenant, device, sequenced),
             None => Ok(Advance::Step(Step::default())),
         };
         match advance {
@@ -170,7 +155,7 @@ impl Books {
         first: i64,
     ) -> Result<Ruling, Failure> {
         if let Some(sender) = &facts.proven.sender {
-            self.devices.change(connection, &standing.tenant, sender)?.duplicated();
+            self.devices.change(connection, &standing.came.tenant, sender)?.duplicated();
         }
         let message = Some(Id::of_message(first, &facts.identity).uuid());
         Ok(Ruling { verdict: Verdict::Duplicate, reason: None, message, format: Some(facts.format), gap: false })
@@ -195,8 +180,8 @@ impl Books {
         }
         let message = id.uuid();
         if let Some(sender) = &facts.proven.sender {
-            let device = self.devices.change(connection, &standing.tenant, sender)?;
-            device.opened(standing.received_at, message, facts.max_silence_s);
+            let device = self.devices.change(connection, &standing.came.tenant, sender)?;
+            device.opened(standing.came.received_at, message, facts.max_silence_s);
         }
         Ok(Ruling {
             verdict: Verdict::Opened,
@@ -209,7 +194,7 @@ impl Books {
 
     fn refuse(&mut self, connection: &Connection, standing: &Standing, refusal: &Refusal) -> Result<Ruling, Failure> {
         if let Some(device) = &refusal.device {
-            self.devices.change(connection, &standing.tenant, device)?.refused();
+            self.devices.change(connection, &standing.came.tenant, device)?.refused();
         }
         let id = Id::random(self.ordinals.next(standing.now));
         let mut statement = connection.prepare_cached(
@@ -220,16 +205,16 @@ impl Books {
             id.ordinal,
             id.tail,
             standing.item,
-            standing.tenant,
-            standing.relay,
-            standing.received_at.millis(),
+            standing.came.tenant,
+            standing.came.relay,
+            standing.came.received_at.millis(),
             refusal.reason.as_str(),
             refusal.detail,
             refusal.format.map(Format::as_str),
             refusal.kid,
             refusal.device
         ])?;
-        self.tallies.keep_refusal(&standing.relay);
+        self.tallies.keep_refusal(&standing.came.relay);
         let (reason, format) = (Some(refusal.reason), refusal.format);
         Ok(Ruling { verdict: Verdict::Refused, reason, message: None, format, gap: false })
     }
@@ -248,9 +233,9 @@ impl Books {
             id.ordinal,
             id.tail,
             standing.item,
-            standing.tenant,
-            standing.relay,
-            standing.received_at.millis(),
+            standing.came.tenant,
+            standing.came.relay,
+            standing.came.received_at.millis(),
             held.reason.as_str(),
             held.detail,
             held.format.map(Format::as_str),
@@ -259,6 +244,23 @@ impl Books {
         let reason = Some(held.reason);
         Ok(Ruling { verdict: Verdict::Held, reason, message: None, format: held.format, gap: false })
     }
+}
+
+/// How an item came, from disk: it was taken by an earlier process, held meanwhile, or one of too many at once.
+fn read_back(connection: &Connection, item: i64) -> Result<Came, Failure> {
+    let mut statement = connection.prepare_cached(
+        "SELECT i.endpoint, i.prefix, i.path, i.time, i.seq, i.relay_id, i.repaired, d.relay, d.tenant, d.received_at
+         FROM item i JOIN delivery d ON d.id = i.delivery WHERE i.id = ?1",
+    )?;
+    let came = statement.query_row([item], |row| {
+        Ok(Came {
+            relay: row.get("relay")?,
+            tenant: row.get("tenant")?,
+            received_at: Timestamp::from_millis(row.get("received_at")?),
+            claims: waiting::claims(row)?,
+        })
+    })?;
+    Ok(came)
 }
 
 fn is_held(connection: &Connection, item: i64) -> Result<bool, Failure> {
@@ -316,14 +318,14 @@ fn insert_message(
          ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, checksum('message', ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,
          ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27))",
     )?;
-    let claims = &standing.claims;
+    let claims = &standing.came.claims;
     let gaps_left = if step.gaps_left.is_empty() { None } else { Some(to_json(&step.gaps_left)?) };
     statement.execute(params![
         id.ordinal,
         facts.identity,
-        standing.tenant,
+        standing.came.tenant,
         device,
-        standing.received_at.millis(),
+        standing.came.received_at.millis(),
         flag_bits(facts, step),
         facts.proven.sequence.map(u64::cast_signed),
         step.gap_before.map(|gap| gap.from.cast_signed()),
@@ -334,7 +336,7 @@ fn insert_message(
         facts.structure,
         content_type(facts.content_type.as_ref()),
         payload.error.map(text::payload_error_name),
-        standing.relay,
+        standing.came.relay,
         claims.endpoint,
         claims.prefix,
         claims.path,

@@ -24,7 +24,7 @@ pub(in crate::store) fn settle(connection: &mut Connection, database: &Path) -> 
     // While it is held nobody appends to the log, nor begins it anew.
     let hold = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let log = file(database);
-    rewrite(&log).map_err(|error| Failure::file(&log, error))?;
+    rewrite(&log).and_then(|()| sync_names(database)).map_err(|error| Failure::file(&log, error))?;
     hold.rollback()?;
     let is_busy = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
     if is_busy { Err(Failure::Busy) } else { Ok(()) }
@@ -57,6 +57,12 @@ fn rewrite(log: &Path) -> io::Result<()> {
             return file.sync_data();
         }
     }
+}
+
+/// The log's own name: SQLite syncs the folder when it begins a log, and takes no notice where that fails.
+fn sync_names(database: &Path) -> io::Result<()> {
+    let folder = database.parent().filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or_else(|| Path::new(".")))?.sync_all()
 }
 
 /// Reads until the chunk is full or the file ends.

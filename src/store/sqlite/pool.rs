@@ -52,6 +52,17 @@ impl Pool {
         question(&snapshot)
     }
 
+    /// Runs a question of one statement, which sees one state by itself: beginning and ending a transaction around it
+    /// would cost as much as it does.
+    pub(in crate::store) fn look_up<T>(
+        &self,
+        question: impl FnOnce(&Connection) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let lent = self.lend()?;
+        let Some(connection) = &lent.connection else { return Err(Failure::Stopped) };
+        question(connection)
+    }
+
     /// Closes what is idle and waits until nothing is out; false where that takes too long. Until [`Pool::resume`],
     /// who asks waits.
     pub(in crate::store) fn suspend(&self, wait: Duration) -> bool {

@@ -2,12 +2,14 @@
 //!
 //! Imports rusqlite and `item`.
 
+use std::sync::Arc;
+
 use rusqlite::{Connection, params};
 
 use crate::item::{Item, ItemId, Origin, Receipt, Taken, Timestamp};
 use crate::store::failure::Failure;
 use crate::store::id::Id;
-use crate::store::sqlite::books::Books;
+use crate::store::sqlite::books::{Books, Came};
 use crate::store::text;
 
 /// A delivery as it stands in the open transaction.
@@ -45,7 +47,9 @@ impl Books {
         ])?;
         for (number, item) in (delivery.first_item..).zip(items) {
             insert(connection, number, id.ordinal, item)?;
-            self.draft.take(number, item.sealed.bytes.len() as u64);
+            let (relay, tenant) = (Arc::clone(&origin.relay), Arc::clone(&origin.tenant));
+            let came = Came { relay, tenant, received_at: now, claims: item.claims.clone() };
+            self.draft.take(number, item.sealed.bytes.len() as u64, came);
         }
         self.tallies.take(&origin.relay, count);
         Ok(delivery)

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
+use super::books::Books;
 use super::queue::{ConcludeJob, Job, Load, Pull, Queue, TakeJob};
 use super::{Writer, connection, migration, pool};
 use crate::clock::FixedClock;
@@ -141,8 +142,9 @@ fn one_job_at_fault_fails_alone() {
     let mut bench = Bench::new();
     let _answers = [bench.take(3), bench.take(3)];
     bench.turn();
-    // What was written of the first item's delivery is gone: only its conclusion is at fault.
+    // What was written of the first item's delivery is gone, from memory too: only its conclusion is at fault.
     bench.writer.connection.execute("DELETE FROM delivery WHERE first_item = 1", []).unwrap();
+    bench.writer.books = Books::load(&bench.writer.connection, Limits::default()).unwrap();
     let (broken, fine, mut taken) = (bench.refuse(1), bench.refuse(2), bench.take(3));
     bench.turn();
     assert!(broken.recv().unwrap().is_err());

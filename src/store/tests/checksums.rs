@@ -49,7 +49,7 @@ fn other(value: &Column, kind: &str) -> Column {
     match (value, kind) {
         (Column::Null, "TEXT") => Column::Text(String::new()),
         (Column::Null, "BLOB") => Column::Blob(Vec::new()),
-        (Column::Null, "REAL") => Column::Real(0.0),
+        (Column::Null, "REAL") => Column::Real(0.5),
         (Column::Null, _) => Column::Integer(0),
         (Column::Integer(number), _) => Column::Integer(number ^ 1 << 30),
         (Column::Real(number), _) => Column::Real(-number),
