@@ -2,7 +2,7 @@
 //! over, [`ledger::Ledger`] gives out what is to be opened and concludes it, [`reader::Reader`] answers questions.
 //!
 //! May import rusqlite, `item`, `clock`, `guard::settled`, `guard::sequence`, `payload` types, tokio's channels, serde,
-//! serde_json, base64, hex and uuid. Not the keystore, nor anything that opens: what is kept here was judged elsewhere.
+//! serde_json, base64, hex, sha2 and uuid. Not the keystore, nor anything that opens: what is kept here was judged elsewhere.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::item::{Format, Reason, Verdict};
 
 pub mod accounts;
+mod checksum;
 pub mod failure;
 mod flags;
 mod id;

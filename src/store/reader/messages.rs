@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::item::{ContentType, Format, LayerSummary, Proven, Span, Timestamp, Verdict};
 use crate::payload::PayloadError;
+use crate::store::checksum::MESSAGE;
 use crate::store::failure::Failure;
 use crate::store::id::{self, Id};
 use crate::store::reader::page::{Cursor, Page, PageRequest};
@@ -110,7 +111,7 @@ pub(super) fn list(
     let mut rows = Vec::new();
     for source in sources {
         let mut statement = connection.prepare_cached(&format!(
-            "SELECT {COLUMNS}, {content} AS content FROM {from} LEFT JOIN device e ON e.id = m.device
+            "SELECT {COLUMNS}, {content} AS content, {MESSAGE} FROM {from} LEFT JOIN device e ON e.id = m.device
              WHERE {only} AND m.id {beyond} ?2 AND m.id >= ?3 AND m.tenant = ?4
              AND m.received_at >= ?5 AND m.received_at < ?6 ORDER BY m.id {order} LIMIT ?7",
             from = source.from,
@@ -137,7 +138,7 @@ pub(super) fn list(
 pub(super) fn find(connection: &Connection, tenant: &str, id: Uuid) -> Result<Option<Message>, Failure> {
     let Some(id) = Id::parse(id) else { return Ok(None) };
     let mut statement = connection.prepare_cached(&format!(
-        "SELECT {COLUMNS}, m.content FROM message m LEFT JOIN device e ON e.id = m.device
+        "SELECT {COLUMNS}, m.content, {MESSAGE} FROM message m LEFT JOIN device e ON e.id = m.device
          WHERE m.id = ?1 AND m.tenant = ?2"
     ))?;
     let message = statement.query_row(params![id.ordinal, tenant], read).optional()?;
@@ -168,7 +169,7 @@ pub(super) fn sources(
     let Some(key) = devices::key(connection, tenant, device)? else { return Ok(None) };
     let indexed = Source {
         from: "message_by_device x CROSS JOIN message m ON m.id = x.message",
-        only: "x.device = ?1 AND x.message = m.id",
+        only: "x.device = ?1 AND m.device = ?1 AND x.message = m.id",
         key,
     };
     let rest = Source { from: "message m", only: "m.device = ?1 AND m.id > (SELECT indexed FROM progress)", key };
