@@ -15,7 +15,7 @@ use crate::store::failure;
 pub(in crate::store) const MESSAGE: &str = "intact(m.checksum, 'message', m.id, m.identity, m.tenant, m.device, \
      m.received_at, m.flags, m.sequence, m.gap_from, m.gap_to, m.filled, m.gaps_left, m.format, m.structure, \
      m.content_type, m.payload_error, m.relay, m.relay_endpoint, m.relay_prefix, m.relay_path, m.relay_time, \
-     m.relay_seq, m.relay_id, m.repaired, m.proof, m.layers, m.content, e.name)";
+     m.relay_seq, m.relay_id, m.repaired, m.proof, m.layers, m.content, m.readings, e.name)";
 /// Whether a reading `r` is intact, by itself: its message has its own sum.
 pub(in crate::store) const READING: &str = "intact(r.checksum, 'reading', r.message, r.place, r.time, r.name, r.path, \
      r.kind, r.value, r.unit, r.unit_source, r.time_anchor, r.bits, r.update_time, r.sum)";

@@ -74,7 +74,7 @@ CREATE TABLE conclusion (
     message BLOB
 ) STRICT;
 
--- Append-only. The content stands last, so that a scan of the other columns does not read it.
+-- Append-only. The content stands behind what is scanned. `readings`: how many it has, so that none is missed.
 CREATE TABLE message (
     id INTEGER PRIMARY KEY,
     identity BLOB NOT NULL,
@@ -102,6 +102,7 @@ CREATE TABLE message (
     proof TEXT NOT NULL,
     layers TEXT NOT NULL,
     content BLOB NOT NULL,
+    readings INTEGER NOT NULL,
     checksum INTEGER NOT NULL
 ) STRICT;
 

@@ -315,8 +315,8 @@ fn insert_message(
 ) -> Result<(), Failure> {
     let mut statement = connection.prepare_cached(
         "INSERT INTO message VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,
-         ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, checksum('message', ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,
-         ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27))",
+         ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, checksum('message', ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,
+         ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28))",
     )?;
     let claims = &standing.came.claims;
     let gaps_left = if step.gaps_left.is_empty() { None } else { Some(to_json(&step.gaps_left)?) };
@@ -347,6 +347,7 @@ fn insert_message(
         to_json(&facts.proven)?,
         to_json(&facts.layers)?,
         facts.content,
+        i64::try_from(payload.readings.len()).unwrap_or(i64::MAX),
         facts.proven.sender
     ])?;
     Ok(())

@@ -70,6 +70,7 @@ fn alter_each_column(house: &House, table: &str) -> Vec<String> {
         let altered = other(&value, &kind);
         assert_ne!(sql.execute(&alter, [&altered, &value]).unwrap(), 0, "{table}.{column}");
         match ask(house) {
+            Err(Failure::Damaged(words)) if words.starts_with("readings of message") => hidden.push(column.clone()),
             Err(Failure::Damaged(words)) => {
                 assert!(words.starts_with(&format!("not what was written: {table} ")), "{table}.{column}: {words}");
             }
