@@ -94,7 +94,9 @@ fn owned(
         for dek in ring.read() {
             found = match found {
                 Some(row) => Some(row),
-                None => key::by_thumbprint(transaction, ring, &self::thumbprint(&dek, offline, &draft.secrets.material))?,
+                None => {
+                    key::by_thumbprint(transaction, ring, &self::thumbprint(&dek, offline, &draft.secrets.material))?
+                }
             };
         }
     }
@@ -181,11 +183,7 @@ pub(crate) fn static_sender(ours: &Card, sender: &StaticSender, offline: bool) -
         kty: material.kty(),
         thumbprint: jwk_thumbprint(&material),
         private: false,
-        policy: Policy {
-            endpoint: ours.policy.endpoint.clone().or(named),
-            algs: algs.clone(),
-            ..ours.policy.clone()
-        },
+        policy: Policy { endpoint: ours.policy.endpoint.clone().or(named), algs: algs.clone(), ..ours.policy.clone() },
         static_sender: None,
         ..ours.clone()
     };

@@ -585,11 +585,7 @@ impl Algorithm {
     pub(crate) const fn is_static(self) -> bool {
         matches!(
             self,
-            Self::EcdhSsHkdf256
-                | Self::EcdhSsHkdf512
-                | Self::EcdhSsA128Kw
-                | Self::EcdhSsA192Kw
-                | Self::EcdhSsA256Kw
+            Self::EcdhSsHkdf256 | Self::EcdhSsHkdf512 | Self::EcdhSsA128Kw | Self::EcdhSsA192Kw | Self::EcdhSsA256Kw
         )
     }
 

@@ -170,11 +170,7 @@ impl KeyMaterial {
     /// Whether this key runs that algorithm only where its record names it: weak, or legal in RFC 9053 and better not.
     pub(crate) const fn only_by_name(&self, algorithm: Algorithm) -> bool {
         match algorithm {
-            Algorithm::Ed448
-            | Algorithm::Rs256
-            | Algorithm::Rs384
-            | Algorithm::Rs512
-            | Algorithm::RsaOaepSha1 => true,
+            Algorithm::Ed448 | Algorithm::Rs256 | Algorithm::Rs384 | Algorithm::Rs512 | Algorithm::RsaOaepSha1 => true,
             Algorithm::Es512 => matches!(self, Self::EcPublic(Point { curve: Curve::P256, .. })),
             _ => algorithm.is_unauthenticated(),
         }

@@ -33,9 +33,11 @@ pub(super) fn read(der: &[u8]) -> Option<Placed> {
 fn offered(der: &[u8], certificate: &Certificate, ski: Option<&[u8]>) -> Result<Offered, Fault> {
     let body = certificate.tbs_certificate();
     let key = body.subject_public_key_info().to_der().ok().and_then(|spki| pem::public(&spki));
-    let mut offered = pem::offered(key.ok_or_else(|| Fault::unsupported("certificate", "has a key that is not supported"))?);
+    let mut offered =
+        pem::offered(key.ok_or_else(|| Fault::unsupported("certificate", "has a key that is not supported"))?);
     offered.owner.stated.names = names(der, certificate, ski);
-    offered.validity = (Some(milliseconds(&body.validity().not_before)), Some(milliseconds(&body.validity().not_after)));
+    offered.validity =
+        (Some(milliseconds(&body.validity().not_before)), Some(milliseconds(&body.validity().not_after)));
     Ok(offered)
 }
 

@@ -153,7 +153,8 @@ fn okp(labels: &Labels<'_>, crv: i64) -> Result<(KeyMaterial, bool), Fault> {
             let Some(d) = labels.d else { return Ok((KeyMaterial::X25519Public(x), false)) };
             let key = X25519::new(d).ok_or_else(|| Fault::at("-4", "must be 32 bytes"))?;
             let pair = key.x == x;
-            pair.then(|| (KeyMaterial::X25519Private(key), false)).ok_or_else(|| Fault::at("-4", "does not belong to -2"))
+            pair.then(|| (KeyMaterial::X25519Private(key), false))
+                .ok_or_else(|| Fault::at("-4", "does not belong to -2"))
         }
         _ => Err(other_kind()),
     }

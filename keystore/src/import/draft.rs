@@ -129,7 +129,8 @@ impl Offered {
             return Err(Fault::at("key_ops", "names an operation twice"));
         }
         // A public key that is agreed with has no operation of its own (RFC 9053 §7.1).
-        let agreed_with = given.is_empty() && matches!(self.material, KeyMaterial::EcPublic(_) | KeyMaterial::X25519Public(_));
+        let agreed_with =
+            given.is_empty() && matches!(self.material, KeyMaterial::EcPublic(_) | KeyMaterial::X25519Public(_));
         if agreed_with || given.iter().any(|operation| operations.contains(&operation.as_str())) {
             return Ok(());
         }

@@ -116,7 +116,8 @@ fn okp(members: &mut Members<'_>) -> Result<(KeyMaterial, bool), Fault> {
             let Some(d) = members.bytes("d")? else { return Ok((KeyMaterial::X25519Public(x), false)) };
             let key = X25519::new(&d).ok_or_else(|| Fault::at("d", "must be 32 bytes"))?;
             let pair = key.x == x;
-            pair.then(|| (KeyMaterial::X25519Private(key), false)).ok_or_else(|| Fault::at("d", "does not belong to `x`"))
+            pair.then(|| (KeyMaterial::X25519Private(key), false))
+                .ok_or_else(|| Fault::at("d", "does not belong to `x`"))
         }
         _ => Err(other_curve()),
     }
@@ -127,7 +128,8 @@ fn rsa(members: &mut Members<'_>) -> Result<KeyMaterial, Fault> {
     let e = members.bytes("e")?.ok_or_else(|| Fault::at("e", "is missing"))?;
     let public = RsaPublic::new(&n, &e).ok_or_else(|| Fault::at("n", "and `e` are no RSA key of 2048 to 8192 bits"))?;
     let Some(d) = members.bytes("d")? else { return Ok(KeyMaterial::RsaPublic(public)) };
-    let mut part = |name| members.bytes(name)?.ok_or_else(|| Fault::at(name, "is missing: all primes or no private key"));
+    let mut part =
+        |name| members.bytes(name)?.ok_or_else(|| Fault::at(name, "is missing: all primes or no private key"));
     let parts = [d, part("p")?, part("q")?, part("dp")?, part("dq")?, part("qi")?];
     if members.has("oth") {
         return Err(Fault::unsupported("oth", "is not taken: a key has two primes"));

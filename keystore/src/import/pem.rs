@@ -83,7 +83,8 @@ fn key(label: &str, block: &str) -> Placed {
 pub(super) fn public(der: &[u8]) -> Option<KeyMaterial> {
     let SubjectPublicKeyInfoRef { algorithm, subject_public_key } = SubjectPublicKeyInfoRef::from_der(der).ok()?;
     let key = subject_public_key.as_bytes()?;
-    let fixed = |set: Algorithm| (Some(key.len()) == set.ml_dsa_key()).then(|| KeyMaterial::AkpPublic(set, key.to_vec()));
+    let fixed =
+        |set: Algorithm| (Some(key.len()) == set.ml_dsa_key()).then(|| KeyMaterial::AkpPublic(set, key.to_vec()));
     match algorithm.oid {
         EC => Point::of_sec1(curve(&algorithm)?, key).map(KeyMaterial::EcPublic),
         RSA => pkcs1_public(key),

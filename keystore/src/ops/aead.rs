@@ -3,9 +3,9 @@
 use aes::{Aes128, Aes256};
 use aes_gcm::aead::consts::{U7, U8, U13, U16};
 use aws_lc_rs::aead::{AES_128_GCM, AES_192_GCM, AES_256_GCM, Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
+use ccm::Ccm;
 use ccm::aead::inout::InOutBuf;
 use ccm::aead::{AeadInOut, KeyInit};
-use ccm::Ccm;
 use zeroize::Zeroizing;
 
 use crate::key::Algorithm;
@@ -90,6 +90,5 @@ fn open_ccm<C: AeadInOut>(
     cleartext: &mut [u8],
 ) -> bool {
     let (Ok(nonce), Ok(tag)) = (nonce.try_into(), tag.try_into()) else { return false };
-    InOutBuf::new(ciphertext, cleartext)
-        .is_ok_and(|buffer| key.decrypt_inout_detached(nonce, aad, buffer, tag).is_ok())
+    InOutBuf::new(ciphertext, cleartext).is_ok_and(|buffer| key.decrypt_inout_detached(nonce, aad, buffer, tag).is_ok())
 }

@@ -172,7 +172,8 @@ fn p_compressed_opens_layer_by_layer() {
 #[test]
 fn p_opens_with_the_full_point_too() {
     let keystore = offline(&key_set());
-    let point = crate::private_key::Point::decompress(crate::private_key::Curve::P256, &bytes(EPHEMERAL_X), false).unwrap();
+    let point =
+        crate::private_key::Point::decompress(crate::private_key::Curve::P256, &bytes(EPHEMERAL_X), false).unwrap();
     assert!(P::default().open(&key(&keystore, "67772d31"), Some(&point.y)).is_ok());
 }
 

@@ -36,9 +36,10 @@ pub(crate) fn decrypt(algorithm: Algorithm, key: &[u8], iv: &[u8], ciphertext: &
 fn unpadded(mut cleartext: Vec<u8>) -> Option<Vec<u8>> {
     let (&pad, last) = (cleartext.last()?, cleartext.len().checked_sub(BLOCK)?);
     let outside = |at: usize| at < BLOCK.saturating_sub(pad.into());
-    let wrong = cleartext[last..].iter().enumerate().fold(0, |wrong, (at, byte)| {
-        wrong | if outside(at) { 0 } else { byte ^ pad }
-    });
+    let wrong = cleartext[last..]
+        .iter()
+        .enumerate()
+        .fold(0, |wrong, (at, byte)| wrong | if outside(at) { 0 } else { byte ^ pad });
     if wrong != 0 || !(1..=16).contains(&pad) {
         cleartext.zeroize();
         return None;

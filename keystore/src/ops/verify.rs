@@ -7,8 +7,8 @@
 use aws_lc_rs::digest::{SHA512, digest};
 use aws_lc_rs::rsa::PublicKeyComponents;
 use aws_lc_rs::signature::{
-    self, ECDSA_P256_SHA256_FIXED, ECDSA_P256K1_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ECDSA_P521_SHA512_FIXED, ED25519,
-    ML_DSA_44, ML_DSA_65, ML_DSA_87, ParsedPublicKey, RsaParameters,
+    self, ECDSA_P256_SHA256_FIXED, ECDSA_P256K1_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ECDSA_P521_SHA512_FIXED,
+    ED25519, ML_DSA_44, ML_DSA_65, ML_DSA_87, ParsedPublicKey, RsaParameters,
 };
 use curve25519_dalek::edwards::CompressedEdwardsY;
 use ed448_goldilocks::CompressedEdwardsY as CompressedEd448;

@@ -144,9 +144,11 @@ impl KeyRow {
 
     fn put_names(&self, transaction: &Connection) -> Result<(), AdminError> {
         let of_this = params![self.tenant, self.id, self.version];
-        transaction.prepare_cached("DELETE FROM key_name WHERE tenant = ? AND id = ? AND version = ?")?.execute(of_this)?;
-        let mut insert =
-            transaction.prepare_cached("INSERT OR IGNORE INTO key_name (tenant, name, id, version) VALUES (?, ?, ?, ?)")?;
+        transaction
+            .prepare_cached("DELETE FROM key_name WHERE tenant = ? AND id = ? AND version = ?")?
+            .execute(of_this)?;
+        let mut insert = transaction
+            .prepare_cached("INSERT OR IGNORE INTO key_name (tenant, name, id, version) VALUES (?, ?, ?, ?)")?;
         for name in &self.stated.names {
             insert.execute(params![self.tenant, name, self.id, self.version])?;
         }

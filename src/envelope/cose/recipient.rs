@@ -22,7 +22,7 @@ pub struct Recipient {
     /// None: nil.
     pub(super) ciphertext: Option<Range<usize>>,
     /// Those who hold the key that wraps this one's.
-    pub(super) recipients: Vec<Recipient>,
+    pub(super) recipients: Vec<Self>,
     pub(super) fault: Option<Fault>,
 }
 

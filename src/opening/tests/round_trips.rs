@@ -201,7 +201,8 @@ fn every_combination_opens_with_its_content() {
     let structures = structures();
     let count = structures.len();
     for (name, structure) in structures {
-        let made = Message::new(structure).seal(b"content", &mut SysRng).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let made =
+            Message::new(structure).seal(b"content", &mut SysRng).unwrap_or_else(|error| panic!("{name}: {error}"));
         match content_of(&open(&made.bytes, None, &[], None)) {
             Ok(b"content") => {}
             other => faults.push(format!("{name}: {other:?}")),

@@ -80,7 +80,9 @@ impl Bench {
 
     /// Whether the management yields `expected`: a message sealed under that opens.
     fn yields(&self, management: Management<'_>, expected: &[u8]) -> Outcome {
-        let Some((algorithm, sealed)) = seal(expected) else { return Skipped("a key of no content algorithm's length") };
+        let Some((algorithm, sealed)) = seal(expected) else {
+            return Skipped("a key of no content algorithm's length");
+        };
         self.run(&Recipe::Decrypt {
             management,
             algorithm,
@@ -144,9 +146,8 @@ fn each(prefix: &str, mut decide: impl FnMut(&mut Bench, &str, &Value, &Value) -
 
 fn judge(name: &str, group: &Value, test: &Value, outcome: Outcome, counts: &mut Counts) {
     let flags: Vec<_> = test["flags"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-    let decided = |(file, flag, _): &&(&str, &str, Outcome)| {
-        name.starts_with(file) && (flag.is_empty() || flags.contains(flag))
-    };
+    let decided =
+        |(file, flag, _): &&(&str, &str, Outcome)| name.starts_with(file) && (flag.is_empty() || flags.contains(flag));
     let expected = match test["result"].as_str().unwrap() {
         "valid" => Outcome::Taken,
         "invalid" => Refused,

@@ -77,7 +77,8 @@ fn each_wrong_input_is_named_with_the_value_that_opens() {
             (keys.clone(), claims(PATHS[1], DEVICE), "path", PATHS[0], 0),
             (keys.clone(), claims(PATHS[0], "another"), "endpoint", DEVICE, if shape == Shape::G { 1 } else { 0 }),
             (
-                changed(&keys, "endpoint", &json!("another")), claims(PATHS[0], DEVICE),
+                changed(&keys, "endpoint", &json!("another")),
+                claims(PATHS[0], DEVICE),
                 "endpoint of the record",
                 DEVICE,
                 0,
