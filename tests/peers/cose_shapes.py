@@ -32,7 +32,7 @@ NONCE_LEN = {
 # the key wrap within ECDH-..+A...KW, whose number stands in the COSE_KDF_Context
 WRAP = {-29: -3, -30: -4, -31: -5, -32: -3, -33: -4, -34: -5}
 DIRECT_AGREEMENT = (-25, -26, -27, -28)
-# no sender's key is the same twice in these, so a nonce must be (RFC 9053 §6.1.2)
+# the same parties would derive the same key each time, but for a nonce (RFC 9053 §6.1.2)
 NEEDS_NONCE = (-10, -11, -12, -13, -27, -28)
 PARTY_U_NONCE = -22
 CURVES = {"P-256": 1, "P-384": 2, "P-521": 3, "X25519": 4, "Ed25519": 6, "secp256k1": 8}

@@ -1,6 +1,6 @@
 //! Recipients: how the content key gets to whoever shall open the message (RFC 9052 §8.5, RFC 9053 §6, RFC 8230).
 //!
-//! [`deliver`] gives the content key and the COSE_recipient structures that carry it. A recipient whose algorithm *is* the
+//! `deliver` gives the content key and the COSE_recipient structures that carry it. A recipient whose algorithm *is* the
 //! way to the key (direct and direct agreement) stands alone and the key comes out of it; else the key is drawn and each
 //! recipient gets it wrapped. A key wrap may take its own key from recipients beneath it, by the same function.
 

@@ -39,14 +39,22 @@ impl Jwk {
 
     fn cose_key(&self) -> Result<Key, SealError> {
         let mut key = self.material()?;
-        if self.kid.is_some() {
-            key = key.named(self.kid()?.as_bytes());
+        if let Some(kid) = self.name()? {
+            key = key.named(&kid);
         }
         let base_iv = self.paperknife.as_ref().and_then(|policy| policy.base_iv.as_ref());
         Ok(match base_iv {
             Some(base_iv) => key.with_base_iv(&base_iv.0),
             None => key,
         })
+    }
+
+    /// `kid_hex`, else the UTF-8 bytes of `kid`; of any length, unlike the profile's.
+    fn name(&self) -> Result<Option<Vec<u8>>, SealError> {
+        match self.paperknife.as_ref().and_then(|policy| policy.kid_hex.as_deref()) {
+            Some(hex) => hex::decode(hex).map(Some).map_err(|_| SealError::BadKey("kid_hex: not a named")),
+            None => Ok(self.kid.as_ref().map(|kid| kid.as_bytes().to_vec())),
+        }
     }
 
     fn material(&self) -> Result<Key, SealError> {

@@ -16,6 +16,7 @@ use paperknife_device::key_set::KeySet;
 use paperknife_device::provision::SysRng;
 use proptest::prelude::*;
 use proptest::sample::Index;
+use serde_json::{Value, json};
 
 use super::NOW_S;
 use crate::envelope::Limits;
@@ -35,14 +36,27 @@ struct Way {
 
 static KEY_SET: LazyLock<KeySet> = LazyLock::new(|| KeySet::from_json(&key_file()).unwrap());
 
-static HOUSE: LazyLock<House> = LazyLock::new(|| {
+/// Whoever holds the private keys and the shared ones.
+static RECEIVER: LazyLock<House> = LazyLock::new(|| house(&key_file()));
+
+/// Whoever holds the public keys: a private key on a curve is for agreement.
+static VERIFIER: LazyLock<House> = LazyLock::new(|| {
+    let mut set: Value = serde_json::from_slice(&key_file()).unwrap();
+    for key in set["keys"].as_array_mut().unwrap() {
+        let members = key.as_object_mut().unwrap();
+        ["d", "p", "q", "dp", "dq", "qi", "priv"].iter().for_each(|secret| drop(members.remove(*secret)));
+    }
+    house(set.to_string().as_bytes())
+});
+
+fn house(key_set: &[u8]) -> House {
     let keystore = Keystore::ephemeral(Defaults::default()).unwrap();
     let off_by_default = ["RS256", "RS384", "RS512", Management::OaepSha1.name()].into_iter();
     let ciphers = Encryption::ALL.iter().filter(|one| !one.authenticates()).map(|one| one.name());
     let also = off_by_default.chain(ciphers).map(|name| Algorithm::from_name(name).unwrap()).collect();
-    keystore.import(&key_file(), &ImportOptions { also, ..ImportOptions::default() }).unwrap();
+    keystore.import(key_set, &ImportOptions { also, ..ImportOptions::default() }).unwrap();
     House::new(keystore.into(), Limits::default())
-});
+}
 
 fn key_file() -> Vec<u8> {
     std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/keys.jwks.json")).unwrap()
@@ -168,8 +182,16 @@ const fn cose_type(structure: &Structure) -> CoseType {
     }
 }
 
+/// Who opens it.
+fn opener(structure: &Structure) -> &'static House {
+    match structure {
+        Structure::Sign(_) | Structure::Sign1(_) => &VERIFIER,
+        _ => &RECEIVER,
+    }
+}
+
 /// What the gateway finds in a message, with what the caller supplies beside it.
-fn open(bytes: &[u8], detached: Option<&[u8]>, external_aad: &[u8], named: Option<CoseType>) -> Finding {
+fn open(house: &House, made: &Made, external_aad: &[u8], named: Option<CoseType>) -> Finding {
     let mut compat = Compat::default();
     compat.allow("rsa-oaep-sha1").unwrap();
     let claims = Claims::default();
@@ -181,11 +203,11 @@ fn open(bytes: &[u8], detached: Option<&[u8]>, external_aad: &[u8], named: Optio
         unauthenticated_sender: true,
         external_aad: Some(external_aad),
         compat: &compat,
-        detached,
+        detached: made.detached.as_deref(),
         all_signers: true,
         guess: Guess::default(),
     };
-    find(&HOUSE, &arrival, &Sealed { bytes: bytes.into(), cose_type: named }).unwrap()
+    find(house, &arrival, &Sealed { bytes: made.bytes.as_slice().into(), cose_type: named }).unwrap()
 }
 
 fn content_of(finding: &Finding) -> Result<&[u8], String> {
@@ -201,9 +223,10 @@ fn every_combination_opens_with_its_content() {
     let structures = structures();
     let count = structures.len();
     for (name, structure) in structures {
+        let house = opener(&structure);
         let made =
             Message::new(structure).seal(b"content", &mut SysRng).unwrap_or_else(|error| panic!("{name}: {error}"));
-        match content_of(&open(&made.bytes, None, &[], None)) {
+        match content_of(&open(house, &made, &[], None)) {
             Ok(b"content") => {}
             other => faults.push(format!("{name}: {other:?}")),
         }
@@ -219,7 +242,7 @@ fn what_authenticates_nothing_opens_within_what_does() {
         let mut outer = Message::new(Structure::Mac0(Mac::Hmac256, key("oct32-outer")));
         outer.headers.protected = Headers::new().content_type(&ContentType::Number(16));
         let made = Message::new(inner).seal_within(&outer, b"content", &mut SysRng).unwrap();
-        let finding = open(&made.bytes, None, &[], None);
+        let finding = open(&RECEIVER, &made, &[], None);
         assert_eq!(content_of(&finding), Ok(b"content".as_slice()), "{}", algorithm.name());
     }
 }
@@ -227,9 +250,9 @@ fn what_authenticates_nothing_opens_within_what_does() {
 #[test]
 fn a_partial_iv_is_added_to_the_keys_base_iv() {
     let keystore = Keystore::ephemeral(Defaults::default()).unwrap();
-    let jwk = serde_json::json!({"kty": "oct", "kid": "based", "k": "AAECAwQFBgcICQoLDA0ODw",
+    let jwk = json!({"kty": "oct", "kid": "based", "k": "AAECAwQFBgcICQoLDA0ODw",
         "paperknife": {"base_iv": "AAABAgMEBQYHCAkK", "kdf": null}});
-    let set = serde_json::json!({"keys": [jwk]}).to_string();
+    let set = json!({"keys": [jwk]}).to_string();
     keystore.import(set.as_bytes(), &ImportOptions::default()).unwrap();
     let sender = KeySet::from_json(set.as_bytes()).unwrap().cose_key(None).unwrap().0;
     let structure = Structure::Encrypt0(Encryption::A128Gcm, Nonce::Partial(vec![0, 7]), sender);
@@ -289,18 +312,19 @@ proptest! {
         let mut structures = structures();
         let (name, structure) = structures.swap_remove(case.structure.index(structures.len()));
         let named = (case.tagging == Tagging::Untagged).then(|| cose_type(&structure));
+        let house = opener(&structure);
         let mut message = Message::new(structure);
         message.external_aad.clone_from(&case.external_aad);
         message.tagging = case.tagging;
         message.detached = case.detached;
-        let Made { mut bytes, detached } = message.seal(&case.content, &mut SysRng).unwrap();
-        let finding = open(&bytes, detached.as_deref(), &case.external_aad, named);
+        let mut made = message.seal(&case.content, &mut SysRng).unwrap();
+        let finding = open(house, &made, &case.external_aad, named);
         prop_assert_eq!(content_of(&finding), Ok(case.content.as_slice()), "{}", name);
         let other = [case.external_aad.as_slice(), b"x"].concat();
-        prop_assert!(content_of(&open(&bytes, detached.as_deref(), &other, named)).is_err(), "{}: any external_aad", name);
-        let at = case.changed.index(bytes.len());
-        bytes[at] ^= 1 << case.bit;
-        if let Ok(content) = content_of(&open(&bytes, detached.as_deref(), &case.external_aad, named)) {
+        prop_assert!(content_of(&open(house, &made, &other, named)).is_err(), "{}: any external_aad", name);
+        let at = case.changed.index(made.bytes.len());
+        made.bytes[at] ^= 1 << case.bit;
+        if let Ok(content) = content_of(&open(house, &made, &case.external_aad, named)) {
             prop_assert_eq!(content, case.content.as_slice(), "{}: other content", name);
         }
     }

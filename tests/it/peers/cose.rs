@@ -371,7 +371,7 @@ fn key_file() -> Vec<u8> {
 fn number(name: &str) -> i32 {
     let encryption = Encryption::from_name(name).map(Encryption::id);
     let mac = Mac::from_name(name).map(Mac::id);
-    encryption.or(mac).or(Signature::from_name(name).map(Signature::id)).unwrap()
+    encryption.or(mac).or_else(|| Signature::from_name(name).map(Signature::id)).unwrap()
 }
 
 fn encryption(name: &str) -> Encryption {
