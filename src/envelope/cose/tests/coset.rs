@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use coset::{
-    CborSerializable, CoseEncrypt, CoseEncrypt0, CoseMac, CoseMac0, CoseSign, CoseSign1, TaggedCborSerializable,
-};
+use coset::{CoseEncrypt, CoseEncrypt0, CoseMac, CoseMac0, CoseSign, CoseSign1, TaggedCborSerializable};
 use proptest::prelude::{any, prop, proptest};
 use proptest::test_runner::Config;
 
