@@ -8,6 +8,8 @@ use super::{Message, Place, Structure, Way, is_whole, sequence};
 use crate::envelope::{Fault, Limits, Reading};
 use crate::item::{Compat, CoseType, Reason};
 
+mod coset;
+
 fn parse_hex(hex: &str) -> Result<Message, Fault> {
     let bytes: Arc<[u8]> = hex::decode(hex.replace(' ', "")).unwrap().into();
     Message::parse(&bytes, None, Place::Outer, &Reading::strict(&Limits::default()))
