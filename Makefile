@@ -50,15 +50,15 @@ tools:
 	@command -v cc > /dev/null || (echo "installing gcc and libc6-dev"; \
 	  apt-get update -qq && apt-get install -y -qq --no-install-recommends gcc libc6-dev)
 
-# Installs, where missing: python3-venv (Debian, as root), and pycose 1.1.0 into a folder of its own in the target folder.
+# Installs, where missing: python3-venv (Debian, as root), and what tests/peers/requirements.txt names into a folder of its
+# own in the target folder.
 peers: $(PEERS)/installed
 
 $(PEERS)/installed: tests/peers/requirements.txt
 	@python3 -c 'import ensurepip' 2> /dev/null || (echo "installing python3-venv"; \
 	  apt-get update -qq && apt-get install -y -qq --no-install-recommends python3-venv)
-	@echo "installing pycose, standardwebhooks and svix into $(PEERS)"
-	@rm -rf $(PEERS) && python3 -m venv $(PEERS) \
-	  && $(PEERS)/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	@echo "installing the peers of tests/peers/requirements.txt into $(PEERS)"
+	@rm -rf $(PEERS) && python3 -m venv $(PEERS) && $(PEERS)/bin/pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
 deny:

@@ -365,7 +365,14 @@ impl Office {
     /// One attempt at one delivery.
     async fn attempt(self: Arc<Self>, subscription: Arc<Subscription>, due: Due) -> Result<Sent, Fault> {
         let (delivery, attempts) = (due.delivery, due.attempts);
-        let parcel = aside(&self, move |office| office.outbox.parcel(&due)).await?;
+        let parcel = match aside(&self, move |office| office.outbox.parcel(&due)).await {
+            // A row that is not as it was written would stand in the way for ever, and must not be told.
+            Err(failure @ Failure::Damaged(_)) => {
+                warn(&failure);
+                None
+            }
+            found => found?,
+        };
         let Some(parcel) = parcel else {
             let at = self.clock.now();
             let attempted = Attempted { delivery, at, attempt: None, becomes: Becomes::Expired, gone: false };

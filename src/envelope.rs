@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use crate::item::{CoseType, Format, KeyName, Reason, Sealed};
+use crate::item::{Compat, CoseType, Format, KeyName, Reason, Sealed};
 
 mod binding;
 pub mod cose;
@@ -25,6 +25,29 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self { envelope: 1 << 20, layers: 4 }
+    }
+}
+
+/// How an envelope is read.
+#[derive(Clone, Copy, Debug)]
+pub struct Reading<'a> {
+    /// Limits.
+    pub limits: &'a Limits,
+    /// Departures from the strict form.
+    pub compat: &'a Compat,
+    /// Content that the envelope leaves out, supplied by the caller.
+    pub detached: Option<&'a [u8]>,
+}
+
+impl<'a> Reading<'a> {
+    /// The strict form, with the content inside.
+    pub const fn strict(limits: &'a Limits) -> Self {
+        Self { limits, compat: Compat::STRICT, detached: None }
+    }
+
+    /// What is inside an envelope is read alike, but holds its content itself.
+    pub const fn within(self) -> Self {
+        Self { detached: None, ..self }
     }
 }
 
@@ -56,22 +79,24 @@ pub enum Envelope {
 
 impl Envelope {
     /// Parses the outermost layer.
-    pub fn parse(sealed: &Sealed, limits: &Limits) -> Result<Self, Fault> {
-        if sealed.bytes.len() > limits.envelope {
+    pub fn parse(sealed: &Sealed, reading: &Reading<'_>) -> Result<Self, Fault> {
+        if sealed.bytes.len() > reading.limits.envelope {
             return Err(Fault { reason: Reason::TooLarge, detail: "envelope over the limit" });
         }
         match recognise(&sealed.bytes, sealed.cose_type) {
             Some(Format::Cms) => Err(Fault::unsupported("CMS is not opened by this version")),
             Some(Format::Jose) => Err(Fault::unsupported("JOSE is not opened by this version")),
             Some(Format::Cose) | None => {
-                Ok(Self::Cose(cose::Message::parse(&sealed.bytes, sealed.cose_type, cose::Place::Outer)?))
+                let message = cose::Message::parse(&sealed.bytes, sealed.cose_type, cose::Place::Outer, reading)?;
+                Ok(Self::Cose(message))
             }
         }
     }
 
     /// Parses what a layer held, where its content type says that it is an envelope again.
-    pub fn parse_inner(bytes: &Arc<[u8]>, cose_type: CoseType) -> Result<Self, Fault> {
-        Ok(Self::Cose(cose::Message::parse(bytes, Some(cose_type), cose::Place::Inner)?))
+    pub fn parse_inner(bytes: &Arc<[u8]>, cose_type: CoseType, reading: &Reading<'_>) -> Result<Self, Fault> {
+        let reading = reading.within();
+        Ok(Self::Cose(cose::Message::parse(bytes, Some(cose_type), cose::Place::Inner, &reading)?))
     }
 
     /// The family.

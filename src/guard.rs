@@ -4,7 +4,7 @@
 //! authenticate, [`settle`] judges what is proven: sender, binding, freshness. No state moves here; once-only is a
 //! property of storage. Imports `item` alone (its children say what they import).
 
-use crate::item::{Claims, Reason, Taken, Timestamp};
+use crate::item::{Claims, Compat, Reason, Taken, Timestamp};
 
 pub mod admit;
 pub mod sequence;
@@ -26,6 +26,23 @@ pub struct Arrival<'a> {
     pub unauthenticated_sender: bool,
     /// external_aad set outright by the caller (offline `open --aad`).
     pub external_aad: Option<&'a [u8]>,
+    /// Departures from the strict default (offline `open --compat`).
+    pub compat: &'a Compat,
+    /// Content that the envelope leaves out (offline `open --detached`).
+    pub detached: Option<&'a [u8]>,
+    /// Of a COSE_Sign, every signer whose key is known must hold; else one of them.
+    pub all_signers: bool,
+    /// Values tried in place of the envelope's own (offline `open --explain`).
+    pub guess: Guess<'a>,
+}
+
+/// What a layer may have been sealed with in place of what it says: for an explanation, never for an opening.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Guess<'a> {
+    /// Number of the content algorithm.
+    pub algorithm: Option<i64>,
+    /// kid context, or that there is none.
+    pub kid_context: Option<Option<&'a [u8]>>,
 }
 
 impl<'a> Arrival<'a> {
@@ -38,6 +55,10 @@ impl<'a> Arrival<'a> {
             claims: &taken.claims,
             unauthenticated_sender: taken.origin.unauthenticated_sender,
             external_aad: None,
+            compat: Compat::STRICT,
+            detached: None,
+            all_signers: false,
+            guess: Guess::default(),
         }
     }
 }

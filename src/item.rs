@@ -8,6 +8,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+mod compat;
+
+pub use compat::{Compat, Departure};
+
 /// An instant: milliseconds since 1970-01-01T00:00:00Z. Shown as RFC 3339 UTC with milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
@@ -326,6 +330,9 @@ pub struct Proven {
     pub audience: Option<String>,
     /// The resource path bound into the envelope.
     pub path: Option<String>,
+    /// Countersignatures that hold.
+    #[serde(default)]
+    pub countersignatures: Vec<Countersigned>,
 }
 
 /// One layer of an envelope, outermost first.
@@ -338,6 +345,29 @@ pub struct LayerSummary {
     /// The kid that opened it.
     #[serde(rename = "kid_hex", with = "hex_option")]
     pub kid: Option<Vec<u8>>,
+    /// Countersignatures on the layer, checked or not.
+    #[serde(default)]
+    pub countersignatures: Vec<Countersigned>,
+}
+
+/// A countersignature (RFC 9338): it proves what it covers, and never who sent the message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Countersigned {
+    /// `body`, `recipient N`, `signer N`.
+    pub on: String,
+    /// Header label: 11 or 12, or 7 or 9 of the older form.
+    pub label: i64,
+    /// Signature algorithm, where it verified.
+    pub alg: Option<String>,
+    /// The kid that it names, or that it verified under.
+    #[serde(rename = "kid_hex", with = "hex_option")]
+    pub kid: Option<Vec<u8>>,
+    /// The identity that its key proves.
+    pub signer: Option<String>,
+    /// Id of that key.
+    pub key: Option<String>,
+    /// Whether it holds; none where it was not checked: no key is known, or the older form is not asked for.
+    pub verified: Option<bool>,
 }
 
 /// A run of sequence numbers, both ends included.

@@ -4,25 +4,32 @@
 //! builds from received bytes with what the key's record adds into one `Recipe`; shared secret, KEK and CEK stay in the
 //! strongroom. A [`Proof`] is made of the strongroom's own `Authentic` values and of nothing else.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use keystore::key::{KeyRef, Name, Status};
-use keystore::recipe::{Authentic, EcPoint, EcY, Management, Nonce, Recipe};
+use keystore::key::KeyRef;
+use keystore::recipe::Authentic;
 use keystore::{Keystore, OpenError};
 use sha2::{Digest, Sha256};
 
 use crate::envelope::cose::headers::{Bucket, Claims, Header};
-use crate::envelope::cose::{EphemeralY, Message, Structure};
-use crate::envelope::{Binding, Envelope, Fault};
-use crate::guard::Arrival;
-use crate::guard::admit::{Admitted, Attempt, Candidate};
-use crate::item::{ContentType, CoseType, KeyName};
+use crate::envelope::cose::{Message, Structure, Way, nested_type};
+use crate::envelope::{Binding, Envelope, Fault, Reading};
+use crate::guard::admit::{Admitted, Attempt};
+use crate::item::{ContentType, Countersigned, KeyName};
+use crate::open::recipe::nonce;
 
-/// Most keys tried for one name (cose.md §6).
-const KEYS: usize = 8;
+mod countersign;
+mod find;
+mod recipe;
+
+pub use find::find;
+
 /// Most trials of an AEAD layer, and of one where each costs a public-key operation (profile.md §4, cose.md §6).
 const TRIALS: usize = 16;
 const PUBLIC_KEY_TRIALS: usize = 6;
+/// Most public-key operations of a message's layer, countersignatures included (cose.md §6).
+const PUBLIC_KEY_OPERATIONS: usize = 8;
 
 /// Why a layer did not open.
 #[derive(Debug)]
@@ -31,6 +38,8 @@ pub enum Unopened {
     AuthFailed,
     /// What it held says that it is an envelope, and is none.
     Inner(Fault),
+    /// A certificate in a header is another than the one that it is named by.
+    Certificate,
     /// None of its key names is known yet.
     KeyUnknown(Vec<KeyName>),
     /// The record of this key fails its integrity check: a fault of ours with this one item.
@@ -96,6 +105,7 @@ pub struct ProvenLayer {
     management: Option<&'static str>,
     binding: Binding,
     structure: Structure,
+    countersignatures: Vec<Countersigned>,
     sequence: Option<u64>,
     kid_context: Option<Vec<u8>>,
     claims: Option<Claims>,
@@ -111,6 +121,11 @@ impl Proof {
     /// The layers, outermost first.
     pub fn layers(&self) -> &[ProvenLayer] {
         &self.layers
+    }
+
+    /// The innermost of them, below which anything is authentic already.
+    fn innermost(&self) -> Option<&Authentic> {
+        self.layers.last().map(|layer| &layer.authentic)
     }
 
     fn and(mut self, layer: ProvenLayer) -> Self {
@@ -152,7 +167,12 @@ impl ProvenLayer {
 
     /// Whether a signature makes the layer authentic; else an AEAD does.
     pub const fn is_signed(&self) -> bool {
-        matches!(self.structure, Structure::Sign1)
+        self.structure.signs()
+    }
+
+    /// The countersignatures on the layer, verified or not.
+    pub fn countersignatures(&self) -> &[Countersigned] {
+        &self.countersignatures
     }
 
     /// The Partial IV as a number.
@@ -176,44 +196,20 @@ impl ProvenLayer {
     }
 }
 
-/// The keys that a layer names: 0–8 for each name, pending ones left out. None known: [`Unopened::KeyUnknown`].
-pub fn find(keystore: &Keystore, arrival: &Arrival<'_>, envelope: &Envelope) -> Result<Vec<Candidate>, Unopened> {
-    let Envelope::Cose(message) = envelope;
-    let mut candidates = Vec::new();
-    match message.structure() {
-        Structure::Encrypt => {
-            for (recipient, headers) in message.recipients().iter().map(|recipient| recipient.headers()).enumerate() {
-                let kid = headers.kid.as_ref().map(|kid| message.slice(&kid.value));
-                find_named(keystore, arrival, kid, recipient, &mut candidates)?;
-            }
-        }
-        Structure::Encrypt0 | Structure::Sign1 => {
-            let kid = message.headers().kid.as_ref().map(|kid| message.slice(&kid.value));
-            find_named(keystore, arrival, kid, 0, &mut candidates)?;
-        }
-    }
-    if candidates.is_empty() { Err(Unopened::KeyUnknown(envelope.key_names())) } else { Ok(candidates) }
-}
-
-fn find_named(
+/// Tries an admitted layer: fitting bindings under each key first; the others only if none opens. Of a COSE_Sign one
+/// signer suffices, or `all_signers` that are known must hold.
+pub fn open(
+    admitted: &Admitted,
+    proof: Proof,
     keystore: &Keystore,
-    arrival: &Arrival<'_>,
-    kid: Option<&[u8]>,
-    recipient: usize,
-    candidates: &mut Vec<Candidate>,
-) -> Result<(), Unopened> {
-    let now = arrival.received_at.millis();
-    let known = keystore.find(arrival.tenant, kid.map(Name::Kid))?.into_iter();
-    let waiting = |key: &KeyRef| key.status == Status::Pending || key.not_before.is_some_and(|start| now < start);
-    let room = KEYS.saturating_sub(candidates.len());
-    candidates.extend(known.filter(|key| !waiting(key)).map(|key| Candidate { recipient, key }).take(room));
-    Ok(())
-}
-
-/// Tries an admitted layer: fitting bindings under each key first; the others only if none opens.
-pub fn open(admitted: &Admitted, proof: Proof, keystore: &Keystore) -> Result<Layer, Unopened> {
+    reading: &Reading<'_>,
+    all_signers: bool,
+) -> Result<Layer, Unopened> {
     let Envelope::Cose(message) = admitted.envelope();
-    let mut trials = if message.structure() == Structure::Encrypt0 { TRIALS } else { PUBLIC_KEY_TRIALS };
+    if all_signers && message.structure() == Structure::Sign {
+        others_hold(message, admitted, keystore)?;
+    }
+    let mut trials = if costs_public_key_operations(message) { PUBLIC_KEY_TRIALS } else { TRIALS };
     for bindings in [Attempt::fitting, Attempt::diagnostic] {
         for attempt in admitted.attempts() {
             let mut bindings = bindings(attempt);
@@ -222,10 +218,12 @@ pub fn open(admitted: &Admitted, proof: Proof, keystore: &Keystore) -> Result<La
             if bindings.is_empty() {
                 continue;
             }
-            match run(message, attempt, &bindings, keystore) {
-                Ok((content, authentic)) => {
+            match recipe::run(message, attempt, &bindings, proof.innermost(), keystore) {
+                Ok((cleartext, authentic)) => {
                     let binding = bindings.swap_remove(authentic.trial());
-                    return layer(message, attempt, binding, content, authentic, proof);
+                    let opened = Authenticated { message, attempt, binding, authentic };
+                    let spare = PUBLIC_KEY_OPERATIONS - PUBLIC_KEY_TRIALS + trials.min(PUBLIC_KEY_TRIALS);
+                    return opened.layer(cleartext, proof, keystore, reading, spare);
                 }
                 Err(OpenError::Rejected) => {}
                 Err(error) => return Err(error.into()),
@@ -235,108 +233,109 @@ pub fn open(admitted: &Admitted, proof: Proof, keystore: &Keystore) -> Result<La
     Err(Unopened::AuthFailed)
 }
 
-/// Runs one recipe: one key, all its bindings.
-fn run(
-    message: &Message,
-    attempt: &Attempt,
-    bindings: &[Binding],
-    keystore: &Keystore,
-) -> Result<(Vec<u8>, Authentic), OpenError> {
-    let authenticated: Vec<Vec<u8>> = bindings.iter().map(|binding| message.authenticated(binding)).collect();
-    let trials: Vec<&[u8]> = authenticated.iter().map(Vec::as_slice).collect();
-    if message.structure() == Structure::Sign1 {
-        return keystore.run(&Recipe::Verify {
-            key: attempt.key(),
-            algorithm: attempt.algorithm(),
-            messages: &trials,
-            signature: message.signature(),
-        });
-    }
-    let kdf_context;
-    let management = match message.recipients().get(attempt.recipient()) {
-        None => Management::Device { key: attempt.key(), kid_context: kid_context(message) },
-        Some(recipient) => {
-            let (Some(ephemeral), Some(algorithm)) = (&recipient.headers().ephemeral, attempt.management()) else {
-                return Err(OpenError::Rejected);
-            };
-            kdf_context = message.kdf_context(recipient);
-            let y = match &ephemeral.value.y {
-                EphemeralY::Full(y) => EcY::Full(message.slice(y)),
-                EphemeralY::Odd(odd) => EcY::Odd(*odd),
-            };
-            Management::AgreeUnwrap {
-                key: attempt.key(),
-                algorithm,
-                ephemeral: EcPoint { x: message.slice(&ephemeral.value.x), y },
-                kdf_context: &kdf_context,
-                wrapped: message.slice(recipient.ciphertext()),
-            }
-        }
-    };
-    keystore.run(&Recipe::Decrypt {
-        management,
-        algorithm: attempt.algorithm(),
-        nonce: nonce(message).ok_or(OpenError::Rejected)?,
-        aads: &trials,
-        ciphertext: message.content(),
-    })
+const fn costs_public_key_operations(message: &Message) -> bool {
+    !matches!(message.structure(), Structure::Encrypt0 | Structure::Mac0)
 }
 
-fn nonce(message: &Message) -> Option<Nonce<'_>> {
-    let headers = message.headers();
-    let full = headers.iv.as_ref().map(|iv| Nonce::Full(message.slice(&iv.value)));
-    full.or_else(|| headers.partial_iv.as_ref().map(|piv| Nonce::Partial(message.slice(&piv.value))))
+/// Every signer with a known key holds under one of its keys.
+fn others_hold(message: &Message, admitted: &Admitted, keystore: &Keystore) -> Result<(), Unopened> {
+    let mut ways: Vec<Way> = admitted.attempts().iter().map(Attempt::way).collect();
+    ways.dedup();
+    for way in ways {
+        let mut held = false;
+        for attempt in admitted.attempts().iter().filter(|attempt| attempt.way() == way) {
+            match recipe::run(message, attempt, &attempt.fitting(), None, keystore) {
+                Ok(_) => held = true,
+                Err(OpenError::Rejected) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        if !held {
+            return Err(Unopened::AuthFailed);
+        }
+    }
+    Ok(())
+}
+
+/// A layer that the strongroom found authentic, and how.
+struct Authenticated<'a> {
+    message: &'a Message,
+    attempt: &'a Attempt,
+    binding: Binding,
+    authentic: Authentic,
+}
+
+impl Authenticated<'_> {
+    /// Its facts join the proof, and its content is an envelope again where its type says so.
+    fn layer(
+        self,
+        cleartext: Vec<u8>,
+        proof: Proof,
+        keystore: &Keystore,
+        reading: &Reading<'_>,
+        spare: usize,
+    ) -> Result<Layer, Unopened> {
+        let message = self.message;
+        let content = if message.structure().encrypts() { cleartext } else { message.content().to_vec() };
+        let nested = protected(&message.headers().content_type).as_ref().and_then(nested_type);
+        // Only what the sender authenticated identifies a message: an outer layer can be made anew around it.
+        let identity = if nested.is_none() { self.identity() } else { [0; 16] };
+        let key = self.authentic.key();
+        let countersignatures =
+            countersign::verify(message, &self.binding, &key.tenant, keystore, reading.compat, spare)?;
+        let proof = proof.and(self.proven(countersignatures));
+        match nested {
+            None => Ok(Layer::Content(Opened { proof, content, identity })),
+            Some(cose_type) => {
+                let inner = Envelope::parse_inner(&Arc::from(content), cose_type, reading).map_err(Unopened::Inner)?;
+                Ok(Layer::Envelope(Box::new(inner), proof))
+            }
+        }
+    }
+
+    fn proven(self, countersignatures: Vec<Countersigned>) -> ProvenLayer {
+        let (message, authentic) = (self.message, &self.authentic);
+        ProvenLayer {
+            management: self.attempt.management(),
+            structure: message.structure(),
+            sequence: sequence(message, authentic),
+            kid_context: proven_bytes(message, authentic, &message.headers().kid_context),
+            claims: protected(&message.headers().claims),
+            content_type: protected(&message.headers().content_type),
+            countersignatures,
+            binding: self.binding,
+            authentic: self.authentic,
+        }
+    }
+
+    /// What identifies a message: tenant, key, the structure that was authenticated, and for what is encrypted the nonce
+    /// and the ciphertext (threats.md A2). Never the raw envelope, which a relay can re-encode, and never a signature,
+    /// which has many forms.
+    fn identity(&self) -> [u8; 16] {
+        let (message, key) = (self.message, self.authentic.key());
+        let mut hash = Sha256::new();
+        let mut part = |bytes: &[u8]| {
+            hash.update((bytes.len() as u64).to_be_bytes());
+            hash.update(bytes);
+        };
+        part(key.tenant.as_bytes());
+        part(key.id.as_bytes());
+        part(&key.version.to_be_bytes());
+        part(&message.authenticated(self.attempt.way(), &self.binding));
+        if message.structure().encrypts() {
+            part(nonce(message));
+            part(kid_context(message).unwrap_or_default());
+            part(message.content());
+        }
+        let digest = hash.finalize();
+        let mut identity = [0; 16];
+        identity.copy_from_slice(&digest[..16]);
+        identity
+    }
 }
 
 fn kid_context(message: &Message) -> Option<&[u8]> {
     message.headers().kid_context.as_ref().map(|context| message.slice(&context.value))
-}
-
-/// An authentic layer: its facts join the proof, and its content is an envelope again where its type says so.
-fn layer(
-    message: &Message,
-    attempt: &Attempt,
-    binding: Binding,
-    cleartext: Vec<u8>,
-    authentic: Authentic,
-    proof: Proof,
-) -> Result<Layer, Unopened> {
-    let content = if message.structure() == Structure::Sign1 { message.content().to_vec() } else { cleartext };
-    let nested = protected(&message.headers().content_type).as_ref().and_then(nested_type);
-    // Only what the sender authenticated identifies a message: an outer layer can be made anew around it.
-    let identity = if nested.is_none() { identity(message, &authentic, &binding) } else { [0; 16] };
-    let proven = ProvenLayer {
-        management: attempt.management().map(keystore::key::Algorithm::name),
-        structure: message.structure(),
-        sequence: sequence(message, &authentic),
-        kid_context: proven_bytes(message, &authentic, &message.headers().kid_context),
-        claims: protected(&message.headers().claims),
-        content_type: protected(&message.headers().content_type),
-        binding,
-        authentic,
-    };
-    let proof = proof.and(proven);
-    match nested {
-        None => Ok(Layer::Content(Opened { proof, content, identity })),
-        Some(cose_type) => {
-            let inner = Envelope::parse_inner(&Arc::from(content), cose_type).map_err(Unopened::Inner)?;
-            Ok(Layer::Envelope(Box::new(inner), proof))
-        }
-    }
-}
-
-/// The CoAP Content-Formats of COSE messages (RFC 9052 §10.3).
-const fn nested_type(content_type: &ContentType) -> Option<CoseType> {
-    let ContentType::Format(number) = content_type else { return None };
-    Some(match *number {
-        16 => CoseType::Encrypt0,
-        17 => CoseType::Mac0,
-        18 => CoseType::Sign1,
-        96 => CoseType::Encrypt,
-        97 => CoseType::Mac,
-        98 => CoseType::Sign,
-        _ => return None,
-    })
 }
 
 /// A header counts as proven from the protected bucket alone.
@@ -345,12 +344,8 @@ fn protected<T: Clone>(header: &Option<Header<T>>) -> Option<T> {
 }
 
 /// Partial IV and kid context of an AEAD layer are authenticated by effect wherever they stand: they make the nonce and
-/// the key. In a signed layer they are only numbers, proven from the protected bucket alone.
-fn proven_bytes(
-    message: &Message,
-    authentic: &Authentic,
-    header: &Option<Header<std::ops::Range<usize>>>,
-) -> Option<Vec<u8>> {
+/// the key. In other layers they are only numbers, proven from the protected bucket alone.
+fn proven_bytes(message: &Message, authentic: &Authentic, header: &Option<Header<Range<usize>>>) -> Option<Vec<u8>> {
     let header = header.as_ref()?;
     let by_effect = message.structure() == Structure::Encrypt0 && authentic.key().policy.derive;
     (by_effect || header.bucket == Bucket::Protected).then(|| message.slice(&header.value).to_vec())
@@ -358,35 +353,8 @@ fn proven_bytes(
 
 fn sequence(message: &Message, authentic: &Authentic) -> Option<u64> {
     let header = message.headers().partial_iv.as_ref()?;
-    let by_effect = message.structure() != Structure::Sign1;
+    let by_effect = message.structure().encrypts() && !message.is_unauthenticated();
     let bytes = (by_effect || header.bucket == Bucket::Protected).then(|| message.slice(&header.value))?;
     let counted = bytes.len() <= 8 && authentic.proves_sender();
     counted.then(|| bytes.iter().fold(0, |number, &byte| number << 8 | u64::from(byte)))
-}
-
-/// What identifies a message: tenant, key, the structure that was authenticated, and for an AEAD nonce and ciphertext
-/// (threats.md A2). Never the raw envelope, which a relay can re-encode, and never the signature, which has many forms.
-fn identity(message: &Message, authentic: &Authentic, binding: &Binding) -> [u8; 16] {
-    let key = authentic.key();
-    let mut hash = Sha256::new();
-    let mut part = |bytes: &[u8]| {
-        hash.update((bytes.len() as u64).to_be_bytes());
-        hash.update(bytes);
-    };
-    part(key.tenant.as_bytes());
-    part(key.id.as_bytes());
-    part(&key.version.to_be_bytes());
-    part(&message.authenticated(binding));
-    if message.structure() != Structure::Sign1 {
-        match nonce(message) {
-            Some(Nonce::Full(nonce) | Nonce::Partial(nonce)) => part(nonce),
-            None => part(&[]),
-        }
-        part(kid_context(message).unwrap_or_default());
-        part(message.content());
-    }
-    let digest = hash.finalize();
-    let mut identity = [0; 16];
-    identity.copy_from_slice(&digest[..16]);
-    identity
 }

@@ -6,17 +6,19 @@
 use std::sync::Arc;
 
 use keystore::Keystore;
+use keystore::key::Algorithm;
 
-use crate::envelope::{self, Envelope, Fault};
+use crate::envelope::{self, Envelope, Fault, Reading};
 use crate::fault;
 use crate::guard::settled::{Refusal, Settled};
 use crate::guard::{self, Arrival, Denied};
-use crate::item::{Format, Reason, Sealed, Taken};
+use crate::item::{Compat, Departure, Format, Reason, Sealed, Taken};
 use crate::open::{self, Layer, Proof, Unopened};
 use crate::payload::{self, Payload};
 use crate::store::ledger::{Finding, Held};
 
 mod budget;
+pub mod explain;
 mod owner;
 
 pub use budget::Budgets;
@@ -39,6 +41,20 @@ impl House {
     pub fn new(keystore: Arc<Keystore>, limits: envelope::Limits) -> Self {
         Self { keystore, limits, budgets: Budgets::default(), probe: |_| fault::point("opening", "examine") }
     }
+}
+
+/// The algorithms that are off by default and that these departures turn on, for keys whose record names none.
+pub fn off_by_default(compat: &Compat) -> Vec<Algorithm> {
+    let of: [(Departure, &[Algorithm]); 3] = [
+        (Departure::CurveHashMix, &[Algorithm::Es256, Algorithm::Es384, Algorithm::Es512]),
+        (Departure::Ed448, &[Algorithm::Ed448]),
+        (Departure::RsaOaepSha1, &[Algorithm::RsaOaepSha1]),
+    ];
+    of.iter()
+        .filter(|(departure, _)| compat.allows(*departure))
+        .flat_map(|(_, algorithms)| *algorithms)
+        .copied()
+        .collect()
 }
 
 /// A failure of ours: no verdict, the item stays pending.
@@ -66,7 +82,12 @@ pub fn examine(house: &House, taken: &Taken) -> Result<Finding, Failure> {
 
 /// Opens sealed bytes that arrived so.
 pub fn find(house: &House, arrival: &Arrival<'_>, sealed: &Sealed) -> Result<Finding, Failure> {
-    match unseal(house, arrival, sealed) {
+    walk(house, arrival, sealed, &mut 0)
+}
+
+/// The same, and counts in `authentic` the layers that opened.
+fn walk(house: &House, arrival: &Arrival<'_>, sealed: &Sealed, authentic: &mut usize) -> Result<Finding, Failure> {
+    match unseal(house, arrival, sealed, authentic) {
         Ok((settled, payload)) => Ok(Finding::Opened(Box::new(settled), payload)),
         Err(Stop::Held(held)) => Ok(Finding::Held(held)),
         Err(Stop::Refused(refusal)) => Ok(Finding::Refused(refusal)),
@@ -74,9 +95,15 @@ pub fn find(house: &House, arrival: &Arrival<'_>, sealed: &Sealed) -> Result<Fin
     }
 }
 
-fn unseal(house: &House, arrival: &Arrival<'_>, sealed: &Sealed) -> Result<(Settled, Payload), Stop> {
+fn unseal(
+    house: &House,
+    arrival: &Arrival<'_>,
+    sealed: &Sealed,
+    authentic: &mut usize,
+) -> Result<(Settled, Payload), Stop> {
     let recognised = || envelope::recognise(&sealed.bytes, sealed.cose_type);
-    let mut envelope = Envelope::parse(sealed, &house.limits).map_err(|fault| unread(&fault, recognised()))?;
+    let reading = Reading { limits: &house.limits, compat: arrival.compat, detached: arrival.detached };
+    let mut envelope = Envelope::parse(sealed, &reading).map_err(|fault| unread(&fault, recognised()))?;
     let context = Context { format: envelope.format(), kid: first_kid(&envelope) };
     let mut proof = Proof::none();
     let opened = loop {
@@ -85,7 +112,7 @@ fn unseal(house: &House, arrival: &Arrival<'_>, sealed: &Sealed) -> Result<(Sett
         if house.budgets.is_exhausted(arrival.relay, &admitted) {
             return Err(context.refused(Reason::BudgetExhausted, "this relay failed too often on this key", None));
         }
-        match open::open(&admitted, proof, &house.keystore) {
+        match open::open(&admitted, proof, &house.keystore, &reading, arrival.all_signers) {
             Ok(Layer::Envelope(inner, so_far)) => (envelope, proof) = (*inner, so_far),
             Ok(Layer::Content(opened)) => break opened,
             Err(why) => {
@@ -95,7 +122,8 @@ fn unseal(house: &House, arrival: &Arrival<'_>, sealed: &Sealed) -> Result<(Sett
                 return Err(context.unopened(why));
             }
         }
-        if proof.layers().len() >= house.limits.layers {
+        *authentic = proof.layers().len();
+        if *authentic >= house.limits.layers {
             return Err(context.refused(Reason::Malformed, "more layers than allowed", None));
         }
     };
@@ -137,6 +165,9 @@ impl Context {
     fn unopened(&self, why: Unopened) -> Stop {
         match why {
             Unopened::AuthFailed => self.refused(Reason::AuthFailed, "not authentic", None),
+            Unopened::Certificate => {
+                self.refused(Reason::KeyNotUsable, "a certificate other than the one that x5t names", None)
+            }
             Unopened::Inner(fault) => self.refused(fault.reason, fault.detail, None),
             Unopened::KeyUnknown(key_names) => {
                 Stop::Held(Held { reason: Reason::NoKey, format: Some(self.format), key_names, detail: None })

@@ -3,7 +3,7 @@
 //! [`outbox::Outbox`] gives out what is to be told to others.
 //!
 //! May import rusqlite, `item`, `clock`, `guard::settled`, `guard::sequence`, `payload` types, tokio's channels, serde,
-//! serde_json, base64, hex and uuid. Not the keystore, nor anything that opens: what is kept here was judged elsewhere.
+//! serde_json, base64, hex, sha2 and uuid. Not the keystore, nor anything that opens: what is kept here was judged elsewhere.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,6 +15,7 @@ use crate::item::{Format, Reason, Verdict};
 
 pub mod accounts;
 mod bells;
+mod checksum;
 pub mod event;
 pub mod failure;
 mod flags;

@@ -12,7 +12,7 @@ macro_rules! registered {
             pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
 
             /// Number in the COSE registry.
-            pub const fn id(self) -> i16 {
+            pub const fn id(self) -> i32 {
                 match self { $(Self::$variant => $id,)+ }
             }
 
@@ -28,6 +28,8 @@ macro_rules! registered {
         }
     };
 }
+#[cfg(feature = "cose-full")]
+pub(crate) use registered;
 
 registered! {
     /// Encrypts the content (RFC 9053 §4).

@@ -31,7 +31,7 @@ enum Command {
     /// Make devices: key sets for the gateway to import and for the devices to keep
     Keygen(keygen::Arguments),
     /// Seal one reading
-    Seal(seal::Arguments),
+    Seal(Box<seal::Arguments>),
     /// Make devices and let them post sealed readings to a gateway
     Simulate(simulate::Arguments),
 }
@@ -39,6 +39,8 @@ enum Command {
 /// Why a command was not done.
 #[derive(Debug, thiserror::Error)]
 enum Fault {
+    #[error("--alg: {0}")]
+    Algorithm(String),
     #[error("{path}: {error}")]
     File { path: String, error: io::Error },
     #[error("{url}: {reason}")]
@@ -53,6 +55,8 @@ enum Fault {
     Seal(#[from] SealError),
     #[error("--kid-context and --cti take hexadecimal bytes")]
     NotHex,
+    #[error("--structure {0} needs {1}")]
+    Needs(&'static str, &'static str),
     #[error("no audience: name the application with --audience")]
     NoAudience,
 }
@@ -123,3 +127,6 @@ fn keys(path: &Path) -> impl FnOnce(KeySetError) -> Fault {
 fn parse_shape(letter: &str) -> Result<Shape, String> {
     Shape::from_name(letter).ok_or_else(|| "one of S, G, P".to_owned())
 }
+
+#[cfg(test)]
+mod tests;

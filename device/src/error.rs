@@ -8,6 +8,9 @@ pub enum SealError {
     /// A content algorithm that the shape does not have, or that a key used as it is does not fit.
     #[error("{0} does not fit this shape and key")]
     AlgorithmNotAllowed(&'static str),
+    /// Not CBOR, or a label twice; 0 where the label is a text or not known.
+    #[error("header parameter {0} cannot be written")]
+    BadHeader(i64),
     /// A kid, kid context or cti outside the profile's lengths.
     #[error("{what} must have {min} to {max} bytes")]
     BadLength {
@@ -39,6 +42,9 @@ pub enum SealError {
     /// The master has fewer bytes than the content key.
     #[error("the master must be at least as long as the content key: {0} bytes")]
     MasterTooShort(usize),
+    /// The same secret would give the same key each time: neither a salt nor PartyU's nonce (RFC 9053 §6.1.2).
+    #[error("{0} needs a salt or a nonce of PartyU")]
+    NotUnique(&'static str),
     /// The source of randomness failed.
     #[error("no randomness")]
     Randomness,

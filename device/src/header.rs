@@ -39,7 +39,7 @@ pub(crate) struct Claims<'a> {
 /// `{ 1 => alg, ? 3 => content type, ? 4 => kid, ? 6 => piv, ? 10 => kid context, ? 15 => claims, ? 16 => typ }`
 #[derive(Default)]
 pub(crate) struct Protected<'a> {
-    pub(crate) algorithm: i16,
+    pub(crate) algorithm: i32,
     pub(crate) content_type: Option<u16>,
     pub(crate) kid: Option<&'a [u8]>,
     pub(crate) partial_iv: Option<&'a PartialIv>,
@@ -52,7 +52,7 @@ impl Protected<'_> {
     /// The map, labels ascending.
     pub(crate) fn encode(&self) -> Vec<u8> {
         cbor::bytes(|to| {
-            to.map(self.len())?.u8(1)?.i16(self.algorithm)?;
+            to.map(self.len())?.u8(1)?.i32(self.algorithm)?;
             if let Some(content_type) = self.content_type {
                 to.u8(3)?.u16(content_type)?;
             }

@@ -49,7 +49,7 @@ fn info(kid: &[u8], kid_context: Option<&[u8]>, algorithm: ContentAlgorithm, pur
             Some(context) => to.bytes(context)?,
             None => to.null()?,
         };
-        to.i16(algorithm.id())?.str(purpose)?.u64(len as u64)?.ok()
+        to.i32(algorithm.id())?.str(purpose)?.u64(len as u64)?.ok()
     })
 }
 

@@ -23,7 +23,7 @@ pub struct KeySet {
     pub keys: Vec<Jwk>,
 }
 
-/// One key. Which members it has depends on `kty`: `EC`, `OKP` or `oct`.
+/// One key. Which members it has depends on `kty`: `EC`, `OKP`, `oct`, `RSA` or `AKP`.
 #[derive(Default, Deserialize, Serialize)]
 pub struct Jwk {
     pub(crate) kty: String,
@@ -41,6 +41,25 @@ pub struct Jwk {
     pub(crate) d: Option<Base64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) k: Option<Base64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) alg: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) n: Option<Base64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) e: Option<Base64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) p: Option<Base64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) q: Option<Base64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) dp: Option<Base64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) dq: Option<Base64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) qi: Option<Base64>,
+    /// The seed of ML-DSA.
+    #[serde(rename = "priv", skip_serializing_if = "Option::is_none")]
+    pub(crate) seed: Option<Base64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) paperknife: Option<Policy>,
 }
@@ -66,6 +85,27 @@ pub struct Policy {
     pub(crate) kdf: Option<Option<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) base_iv: Option<Base64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) party_u: Option<Party>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) party_v: Option<Party>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) salt: Option<Base64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) pub_other: Option<Base64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) priv_other: Option<Base64>,
+}
+
+/// One party of a key derivation.
+#[derive(Clone, Default, Deserialize, Serialize)]
+pub(crate) struct Party {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) identity: Option<Base64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) nonce: Option<Base64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) other: Option<Base64>,
 }
 
 /// Bytes as base64url without padding; secret or not, wiped when dropped.
@@ -303,5 +343,7 @@ const fn what(category: serde_json::error::Category) -> &'static str {
     }
 }
 
+#[cfg(feature = "cose-full")]
+mod cose;
 #[cfg(test)]
 mod tests;

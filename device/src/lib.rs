@@ -10,6 +10,7 @@
 //! - [`senml`]: readings as SenML CBOR.
 //! - [`seal`]: reading, keys and number to sealed bytes. Beneath it `binding` (what both sides know and nobody sends),
 //!   `header` (maps in shortest form), `kdf`, `aead` and `cbor`.
+//! - `cose` (feature `cose-full`): every other shape of COSE.
 //! - [`key_set`], [`provision`] (feature `std`): key sets for both sides, and whole fleets of new devices.
 
 #![no_std]
@@ -22,6 +23,8 @@ mod aead;
 pub mod algorithm;
 mod binding;
 mod cbor;
+#[cfg(feature = "cose-full")]
+pub mod cose;
 pub mod device;
 pub mod error;
 pub mod header;

@@ -5,6 +5,7 @@ use std::convert::Infallible;
 
 use minicbor::Encoder;
 use minicbor::encode::Error;
+use zeroize::Zeroizing;
 
 /// Writer handed to [`build`].
 pub(crate) type Writer = Encoder<Vec<u8>>;
@@ -15,4 +16,9 @@ pub(crate) fn build(capacity: usize, write: impl FnOnce(&mut Writer) -> Result<(
     let mut encoder = Encoder::new(Vec::with_capacity(capacity));
     write(&mut encoder).expect("a Vec takes every byte");
     encoder.into_writer()
+}
+
+/// One byte string, of bytes that are secret.
+pub(crate) fn byte_string(bytes: &[u8]) -> Zeroizing<Vec<u8>> {
+    Zeroizing::new(build(bytes.len() + 9, |out| out.bytes(bytes)?.ok()))
 }

@@ -1,5 +1,7 @@
 //! Recording what was imported or generated: the rules of keystore.md §6 that look at what is recorded already.
 
+use std::sync::Arc;
+
 use base64ct::{Base64UrlUnpadded, Encoding};
 use rusqlite::Connection;
 use uuid::Uuid;
@@ -7,9 +9,10 @@ use uuid::Uuid;
 use crate::error::AdminError;
 use crate::generate;
 use crate::import::draft::{Draft, jwk_thumbprint};
-use crate::key::{Algorithm, Status};
-use crate::policy::Stated;
-use crate::private_key::KeyMaterial;
+use crate::key::{Algorithm, Card, Entry, KeyRef, Policy, Status};
+use crate::ops::Material;
+use crate::policy::{Stated, StaticSender};
+use crate::private_key::{KeyMaterial, Secrets};
 use crate::records::device::{self, DeviceRow};
 use crate::records::key::{self, KeyRow, Use};
 use crate::records::now;
@@ -38,10 +41,10 @@ pub(crate) fn enrol(
     offline: bool,
     draft: &Draft,
 ) -> Result<Imported, AdminError> {
-    let thumbprint = thumbprint(dek, offline, &draft.material);
+    let thumbprint = thumbprint(dek, offline, &draft.secrets.material);
     if let Some(mut row) = owned(transaction, ring, offline, draft, &thumbprint)? {
         restate(&mut row, now(transaction)?, draft);
-        row.seal(dek, &draft.material)?;
+        row.seal(dek, &draft.secrets)?;
         row.put(transaction, dek)?;
         return Ok(imported(&row, true));
     }
@@ -55,7 +58,7 @@ pub(crate) fn enrol(
         admit_device(transaction, ring, dek, &draft.tenant, name)?;
     }
     let mut row = new_row(draft, thumbprint, now(transaction)?);
-    row.seal(dek, &draft.material)?;
+    row.seal(dek, &draft.secrets)?;
     row.put(transaction, dek)?;
     Ok(imported(&row, false))
 }
@@ -64,7 +67,8 @@ pub(crate) fn enrol(
 pub(crate) fn found_gateway(transaction: &Connection, ring: &Ring) -> Result<(), AdminError> {
     let dek = ring.for_sealing(transaction, 1)?;
     let draft = Draft {
-        material: generate::p256()?,
+        secrets: Secrets { material: generate::p256()?, priv_other: None },
+        validity: (None, None),
         purpose: Use::Enc,
         tenant: "default".to_owned(),
         kid: generate::gateway_kid()?,
@@ -85,12 +89,14 @@ fn owned(
     thumbprint: &str,
 ) -> Result<Option<KeyRow>, AdminError> {
     let mut found = key::by_thumbprint(transaction, ring, thumbprint)?;
-    if !offline && matches!(draft.material, KeyMaterial::Symmetric(_)) {
+    if !offline && matches!(draft.secrets.material, KeyMaterial::Symmetric(_)) {
         // The thumbprint is keyed: an older data key made another one of the same key.
         for dek in ring.read() {
             found = match found {
                 Some(row) => Some(row),
-                None => key::by_thumbprint(transaction, ring, &self::thumbprint(&dek, offline, &draft.material))?,
+                None => {
+                    key::by_thumbprint(transaction, ring, &self::thumbprint(&dek, offline, &draft.secrets.material))?
+                }
             };
         }
     }
@@ -114,6 +120,7 @@ fn restate(row: &mut KeyRow, now: i64, draft: &Draft) {
     row.algs.clone_from(&draft.algs);
     row.formats.clone_from(&draft.formats);
     row.stated.clone_from(&draft.stated);
+    (row.not_before, row.not_after) = draft.validity;
     row.changed = now;
 }
 
@@ -139,7 +146,7 @@ fn new_row(draft: &Draft, thumbprint: String, now: i64) -> KeyRow {
         version: 1,
         kid: draft.kid.clone(),
         thumbprint,
-        kty: draft.material.kty(),
+        kty: draft.secrets.material.kty(),
         purpose: draft.purpose,
         algs: draft.algs.clone(),
         formats: draft.formats.clone(),
@@ -147,8 +154,8 @@ fn new_row(draft: &Draft, thumbprint: String, now: i64) -> KeyRow {
         status: Status::Active,
         reason: None,
         changed: now,
-        not_before: None,
-        not_after: None,
+        not_before: draft.validity.0,
+        not_after: draft.validity.1,
         exportable: false,
         created: now,
         stated: draft.stated.clone(),
@@ -160,11 +167,28 @@ fn new_row(draft: &Draft, thumbprint: String, now: i64) -> KeyRow {
 pub(crate) fn thumbprint(dek: &Dek, offline: bool, material: &KeyMaterial) -> String {
     match material {
         KeyMaterial::Symmetric(key) if !offline => Base64UrlUnpadded::encode_string(&dek.thumbprint(&key.k)),
-        KeyMaterial::EcPrivate(_)
-        | KeyMaterial::EcPublic(_)
-        | KeyMaterial::Ed25519Public(_)
-        | KeyMaterial::Symmetric(_) => jwk_thumbprint(material),
+        material => jwk_thumbprint(material),
     }
+}
+
+/// The sender's static key that the record of one of ours names, as a key of its own: it proves the sender's device under
+/// the policy of the record that names it.
+pub(crate) fn static_sender(ours: &Card, sender: &StaticSender, offline: bool) -> Option<KeyRef> {
+    let material = Secrets::from_record(&sender.key.0)?.material;
+    let algs: Vec<_> = ours.policy.algs.iter().copied().filter(|algorithm| algorithm.is_static()).collect();
+    let named = (!offline || !sender.device.starts_with("jwk:")).then(|| sender.device.clone());
+    let card = Card {
+        kid: sender.kid.0.clone(),
+        device: Some(sender.device.clone()),
+        kty: material.kty(),
+        thumbprint: jwk_thumbprint(&material),
+        private: false,
+        policy: Policy { endpoint: ours.policy.endpoint.clone().or(named), algs: algs.clone(), ..ours.policy.clone() },
+        static_sender: None,
+        ..ours.clone()
+    };
+    let material = Material::new(material, &algs).filter(|_| !algs.is_empty())?;
+    Some(KeyRef(Arc::new(Entry { card, material, priv_other: None })))
 }
 
 fn imported(row: &KeyRow, updated: bool) -> Imported {

@@ -1,21 +1,36 @@
 //! What leaves: the gateway's public keys, as JWK Set, COSE_KeySet and PEM. Nothing private has a way out of here.
 
+use std::convert::Infallible;
+
 use base64ct::{Base64UrlUnpadded, Encoding};
-use p256::pkcs8::{EncodePublicKey, LineEnding};
+use minicbor::encode::Error;
+use p256::pkcs8::LineEnding;
+use p256::pkcs8::der::asn1::BitStringRef;
+use p256::pkcs8::der::{self, Encode};
+use p256::pkcs8::spki::SubjectPublicKeyInfoRef;
+use pkcs1::{RsaPublicKey, UintRef};
 use serde::Serialize;
 
-use crate::cbor;
+use crate::cbor::{self, Writer};
+use crate::import::pem;
 use crate::key::Algorithm;
-use crate::private_key::Point;
+use crate::private_key::{KeyMaterial, Point, RsaPublic};
 use crate::records::key::KeyRow;
 
 /// One of the gateway's public keys as a JWK (RFC 7517).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PublicKeyInfo {
     kty: &'static str,
-    crv: &'static str,
-    x: String,
-    y: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    crv: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    x: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    y: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    n: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    e: Option<String>,
     kid: String,
     r#use: &'static str,
     /// JWK has room for one; all of them stand under `paperknife`.
@@ -34,11 +49,19 @@ struct Beside {
     tenant: String,
 }
 
+/// What COSE_Key and PEM are made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct CoseForm {
     kid: Vec<u8>,
     alg: Option<Algorithm>,
-    sec1: [u8; 65],
+    key: Public,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Public {
+    Ec(Point),
+    Rsa(RsaPublic),
+    X25519([u8; 32]),
 }
 
 /// The gateway's public keys.
@@ -48,13 +71,23 @@ pub struct PublicKeys {
 }
 
 impl PublicKeyInfo {
-    pub(crate) fn new(row: &KeyRow, point: &Point) -> Self {
+    /// None for what is no private key of ours.
+    pub(crate) fn new(row: &KeyRow, material: &KeyMaterial) -> Option<Self> {
+        let key = match material {
+            KeyMaterial::EcPrivate(scalar) => Public::Ec(scalar.point.clone()),
+            KeyMaterial::RsaPrivate(key) => Public::Rsa(key.public.clone()),
+            KeyMaterial::X25519Private(key) => Public::X25519(key.x),
+            _ => return None,
+        };
         let alg = row.algs.first().copied();
-        Self {
-            kty: "EC",
-            crv: "P-256",
-            x: Base64UrlUnpadded::encode_string(&point.x),
-            y: Base64UrlUnpadded::encode_string(&point.y),
+        let [x, y, n, e] = key.members();
+        Some(Self {
+            kty: row.kty.jwk(),
+            crv: key.curve(),
+            x,
+            y,
+            n,
+            e,
             kid: kid_text(&row.kid),
             r#use: row.purpose.name(),
             alg: alg.map(Algorithm::name),
@@ -64,8 +97,42 @@ impl PublicKeyInfo {
                 formats: row.formats.clone(),
                 tenant: row.tenant.clone(),
             },
-            cose: CoseForm { kid: row.kid.clone(), alg, sec1: point.sec1() },
+            cose: CoseForm { kid: row.kid.clone(), alg, key },
+        })
+    }
+}
+
+impl Public {
+    const fn curve(&self) -> Option<&'static str> {
+        match self {
+            Self::Ec(point) => Some(point.curve.name()),
+            Self::Rsa(_) => None,
+            Self::X25519(_) => Some("X25519"),
         }
+    }
+
+    /// x, y, n, e in base64url.
+    fn members(&self) -> [Option<String>; 4] {
+        let text = |bytes: &[u8]| Some(Base64UrlUnpadded::encode_string(bytes));
+        match self {
+            Self::Ec(point) => [text(&point.x), text(&point.y), None, None],
+            Self::Rsa(key) => [None, None, text(&key.n), text(&key.e)],
+            Self::X25519(x) => [text(x), None, None, None],
+        }
+    }
+
+    /// SubjectPublicKeyInfo (RFC 5280 §4.1, 5480, 8410, 3279).
+    fn to_spki(&self) -> Option<Vec<u8>> {
+        let (algorithm, key) = match self {
+            Self::Ec(point) => (pem::ec_algorithm(point.curve), point.sec1()),
+            Self::Rsa(key) => {
+                let (modulus, public_exponent) = (UintRef::new(&key.n).ok()?, UintRef::new(&key.e).ok()?);
+                (pkcs1::ALGORITHM_ID, RsaPublicKey { modulus, public_exponent }.to_der().ok()?)
+            }
+            Self::X25519(x) => (pem::x25519_algorithm(), x.to_vec()),
+        };
+        let subject_public_key = BitStringRef::from_bytes(&key).ok()?;
+        SubjectPublicKeyInfoRef { algorithm, subject_public_key }.to_der().ok()
     }
 }
 
@@ -79,16 +146,12 @@ impl PublicKeys {
         &self.keys
     }
 
-    /// COSE_KeySet (RFC 9052 §7): labels 1 kty, 2 kid, 3 alg, −1 crv, −2 x, −3 y.
+    /// COSE_KeySet (RFC 9052 §7): labels 1 kty, 2 kid, 3 alg, then the key's own by kind.
     pub fn to_cose_key_set(&self) -> Vec<u8> {
         cbor::build(128 * self.keys.len(), |out| {
             out.array(self.keys.len() as u64)?;
             for PublicKeyInfo { cose, .. } in &self.keys {
-                out.map(5 + u64::from(cose.alg.is_some()))?.u8(1)?.u8(2)?.u8(2)?.bytes(&cose.kid)?;
-                if let Some(alg) = cose.alg {
-                    out.u8(3)?.i64(alg.cose())?;
-                }
-                out.i8(-1)?.u8(1)?.i8(-2)?.bytes(&cose.sec1[1..33])?.i8(-3)?.bytes(&cose.sec1[33..])?;
+                write(out, cose)?;
             }
             Ok(())
         })
@@ -96,9 +159,27 @@ impl PublicKeys {
 
     /// SubjectPublicKeyInfo blocks (RFC 5280 §4.1), one after the other.
     pub fn to_pem(&self) -> String {
-        let point = |key: &PublicKeyInfo| p256::PublicKey::from_sec1_bytes(&key.cose.sec1).ok();
-        let block = |key: p256::PublicKey| key.to_public_key_pem(LineEnding::LF).ok();
-        self.keys.iter().filter_map(point).filter_map(block).collect()
+        let block = |spki: Vec<u8>| der::pem::encode_string("PUBLIC KEY", LineEnding::LF, &spki).ok();
+        self.keys.iter().filter_map(|key| key.cose.key.to_spki()).filter_map(block).collect()
+    }
+}
+
+fn write(out: &mut Writer, CoseForm { kid, alg, key }: &CoseForm) -> Result<(), Error<Infallible>> {
+    let (kty, entries) = match key {
+        Public::Ec(_) => (2, 5),
+        Public::Rsa(_) => (3, 4),
+        Public::X25519(_) => (1, 4),
+    };
+    out.map(entries + u64::from(alg.is_some()))?.u8(1)?.u8(kty)?.u8(2)?.bytes(kid)?;
+    if let Some(alg) = alg {
+        out.u8(3)?.i64(alg.cose())?;
+    }
+    match key {
+        Public::Ec(point) => {
+            out.i8(-1)?.i64(point.curve.cose())?.i8(-2)?.bytes(&point.x)?.i8(-3)?.bytes(&point.y)?.ok()
+        }
+        Public::Rsa(key) => out.i8(-1)?.bytes(&key.n)?.i8(-2)?.bytes(&key.e)?.ok(),
+        Public::X25519(x) => out.i8(-1)?.u8(4)?.i8(-2)?.bytes(x)?.ok(),
     }
 }
 

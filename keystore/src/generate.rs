@@ -3,7 +3,7 @@
 use zeroize::Zeroizing;
 
 use crate::error::AdminError;
-use crate::private_key::{KeyMaterial, Scalar};
+use crate::private_key::{Curve, KeyMaterial, Scalar};
 use crate::root;
 
 /// A private key drawn until it lies in 1 … n−1, which the first draw does but for a chance of 2^-32.
@@ -11,7 +11,7 @@ pub(crate) fn p256() -> Result<KeyMaterial, AdminError> {
     loop {
         let mut d = Zeroizing::new([0; 32]);
         root::fill(&mut d[..])?;
-        if let Some(scalar) = Scalar::new(&d[..]) {
+        if let Some(scalar) = Scalar::new(Curve::P256, &d[..]) {
             return Ok(KeyMaterial::EcPrivate(scalar));
         }
     }

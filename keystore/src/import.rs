@@ -1,15 +1,17 @@
 //! Import: a key file in any form that is understood, judged key by key, recorded as a whole or not at all.
 
+mod certificate;
 mod cose_key;
 pub(crate) mod draft;
 mod jwk;
 mod members;
-mod pem;
+pub(crate) mod pem;
 
 use std::borrow::Cow;
 
 use crate::error::ImportError;
 use crate::import::draft::{Draft, Offered};
+use crate::key::Algorithm;
 
 /// A key file is at most 1 MiB (keystore.md §6).
 const FILE_MAX: usize = 1 << 20;
@@ -27,6 +29,9 @@ pub struct ImportOptions {
     pub profile: Option<String>,
     /// Names from the IANA registries.
     pub algs: Vec<String>,
+    /// Offline: algorithms that are off by default (RS256, RSAES-OAEP with SHA-1, ES512 on P-256, Ed448 …) and that keys
+    /// which name none may run all the same.
+    pub also: Vec<Algorithm>,
 }
 
 /// Why one key is not taken.

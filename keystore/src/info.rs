@@ -1,9 +1,10 @@
 //! What the operator sees of keys and devices: the shapes of contract.md §3, without a private or symmetric byte.
 
+use base64ct::{Base64UrlUnpadded, Encoding};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::key::Policy;
+use crate::key::{Party, Policy};
 use crate::policy::PROFILE;
 use crate::records::device::DeviceRow;
 use crate::records::key::KeyRow;
@@ -21,7 +22,7 @@ pub struct KeyInfo {
     pub kid_hex: String,
     /// base64url.
     pub thumbprint: String,
-    /// `EC`, `OKP`, `oct`.
+    /// `AKP`, `EC`, `OKP`, `RSA`, `oct`.
     pub kty: &'static str,
     /// Names from the IANA registries.
     pub algs: Vec<&'static str>,
@@ -72,7 +73,7 @@ impl KeyInfo {
             tenant: row.tenant.clone(),
             kid_hex: hex::encode(&row.kid),
             thumbprint: row.thumbprint.clone(),
-            kty: row.kty.name(),
+            kty: row.kty.jwk(),
             algs: row.algs.iter().map(|algorithm| algorithm.name()).collect(),
             r#use: row.purpose.name(),
             formats: row.formats.clone(),
@@ -114,6 +115,10 @@ fn policy_json(policy: &Policy) -> Value {
         "strip_prefix": policy.strip_prefix,
         "endpoint_binding": policy.endpoint_binding.name(),
         "kdf": policy.derive.then_some(PROFILE),
+        "party_u": party_json(&policy.kdf_inputs.party_u),
+        "party_v": party_json(&policy.kdf_inputs.party_v),
+        "salt": base64url(policy.kdf_inputs.salt.as_deref()),
+        "pub_other": base64url(policy.kdf_inputs.pub_other.as_deref()),
         "iat_required": policy.iat_required,
         "max_age_s": policy.max_age_s,
         "late_after_s": policy.late_after_s,
@@ -126,6 +131,16 @@ fn policy_json(policy: &Policy) -> Value {
         "max_plaintext": policy.max_plaintext,
         "max_readings": policy.max_readings,
     })
+}
+
+fn party_json(party: &Party) -> Value {
+    let Party { identity, nonce, other } = party;
+    let [identity, nonce, other] = [identity, nonce, other].map(|bytes| base64url(bytes.as_deref()));
+    json!({ "identity": identity, "nonce": nonce, "other": other })
+}
+
+fn base64url(bytes: Option<&[u8]>) -> Option<String> {
+    bytes.map(Base64UrlUnpadded::encode_string)
 }
 
 /// Milliseconds since the epoch as RFC 3339 in UTC. The calendar is Hinnant's `civil_from_days`: years begin in March,

@@ -3,18 +3,37 @@
 
 use std::sync::Arc;
 
-use crate::ops::Material;
+use zeroize::Zeroizing;
 
-/// A key's name as an envelope gives it. More forms (issuer and serial, SKI, thumbprint) come with their formats.
+use crate::ops::Material;
+use crate::recipe::Hash;
+
+/// A key's name as an envelope gives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Name<'a> {
+    /// Issuer and serial number of a pinned certificate (RFC 5652 §10.2.4).
+    IssuerSerial {
+        /// DER of the issuer's Name, compared as bytes.
+        issuer: &'a [u8],
+        /// Contents of the INTEGER.
+        serial: &'a [u8],
+    },
     /// Key identifier, 1–256 bytes, compared as bytes.
     Kid(&'a [u8]),
+    /// Subject key identifier of a pinned certificate (RFC 5280 §4.2.1.2).
+    Ski(&'a [u8]),
+    /// Hash of a pinned certificate's DER (x5t, RFC 9360 §2).
+    Thumbprint {
+        /// COSE number of the hash: −14 SHA-1, −15 SHA-256/64, −16 SHA-256, −43 SHA-384, −44 SHA-512.
+        hash: i64,
+        /// The hash.
+        value: &'a [u8],
+    },
 }
 
 macro_rules! algorithms {
-    ($($(#[$doc:meta])* $variant:ident = $name:literal,)+) => {
-        /// An algorithm by its name in the IANA COSE and JOSE registries.
+    ($($(#[$doc:meta])* $variant:ident = $name:literal, $number:literal;)+) => {
+        /// An algorithm by its name in the IANA COSE registry, without the spaces around `+`.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Algorithm { $($(#[$doc])* $variant,)+ }
 
@@ -29,54 +48,230 @@ macro_rules! algorithms {
 
             /// The algorithm of that name.
             pub fn from_name(name: &str) -> Option<Self> {
-                Self::ALL.iter().copied().find(|algorithm| algorithm.name() == name)
+                match name { $($name => Some(Self::$variant),)+ _ => None }
+            }
+
+            /// Number in the IANA COSE registry.
+            pub const fn cose(self) -> i64 {
+                match self { $(Self::$variant => $number,)+ }
             }
         }
     };
 }
 
 algorithms! {
+    /// AES-128-CBC, not authenticated (RFC 9459).
+    A128Cbc = "A128CBC", -65531;
+    /// AES-128-CTR, not authenticated (RFC 9459).
+    A128Ctr = "A128CTR", -65534;
     /// AES-128-GCM.
-    A128Gcm = "A128GCM",
+    A128Gcm = "A128GCM", 1;
+    /// AES-128 key wrap.
+    A128Kw = "A128KW", -3;
+    /// AES-192-CBC, not authenticated.
+    A192Cbc = "A192CBC", -65530;
+    /// AES-192-CTR, not authenticated.
+    A192Ctr = "A192CTR", -65533;
+    /// AES-192-GCM.
+    A192Gcm = "A192GCM", 2;
+    /// AES-192 key wrap.
+    A192Kw = "A192KW", -4;
+    /// AES-256-CBC, not authenticated.
+    A256Cbc = "A256CBC", -65529;
+    /// AES-256-CTR, not authenticated.
+    A256Ctr = "A256CTR", -65532;
     /// AES-256-GCM.
-    A256Gcm = "A256GCM",
+    A256Gcm = "A256GCM", 3;
+    /// AES-256 key wrap.
+    A256Kw = "A256KW", -5;
     /// AES-CCM, 13-byte nonce, 16-byte tag, 128-bit key.
-    AesCcm16_128_128 = "AES-CCM-16-128-128",
+    AesCcm16_128_128 = "AES-CCM-16-128-128", 30;
+    /// AES-CCM, 13-byte nonce, 16-byte tag, 256-bit key.
+    AesCcm16_128_256 = "AES-CCM-16-128-256", 31;
     /// AES-CCM, 13-byte nonce, 8-byte tag, 128-bit key.
-    AesCcm16_64_128 = "AES-CCM-16-64-128",
+    AesCcm16_64_128 = "AES-CCM-16-64-128", 10;
+    /// AES-CCM, 13-byte nonce, 8-byte tag, 256-bit key.
+    AesCcm16_64_256 = "AES-CCM-16-64-256", 11;
+    /// AES-CCM, 7-byte nonce, 16-byte tag, 128-bit key.
+    AesCcm64_128_128 = "AES-CCM-64-128-128", 32;
+    /// AES-CCM, 7-byte nonce, 16-byte tag, 256-bit key.
+    AesCcm64_128_256 = "AES-CCM-64-128-256", 33;
+    /// AES-CCM, 7-byte nonce, 8-byte tag, 128-bit key.
+    AesCcm64_64_128 = "AES-CCM-64-64-128", 12;
+    /// AES-CCM, 7-byte nonce, 8-byte tag, 256-bit key.
+    AesCcm64_64_256 = "AES-CCM-64-64-256", 13;
+    /// AES-CBC-MAC, 128-bit key, 16-byte tag.
+    AesMac128_128 = "AES-MAC 128/128", 25;
+    /// AES-CBC-MAC, 128-bit key, 8-byte tag.
+    AesMac128_64 = "AES-MAC 128/64", 14;
+    /// AES-CBC-MAC, 256-bit key, 16-byte tag.
+    AesMac256_128 = "AES-MAC 256/128", 26;
+    /// AES-CBC-MAC, 256-bit key, 8-byte tag.
+    AesMac256_64 = "AES-MAC 256/64", 15;
     /// ChaCha20-Poly1305.
-    ChaCha20Poly1305 = "ChaCha20-Poly1305",
+    ChaCha20Poly1305 = "ChaCha20-Poly1305", 24;
+    /// HKDF-AES-128 over a shared secret.
+    DirectHkdfAes128 = "direct+HKDF-AES-128", -12;
+    /// HKDF-AES-256 over a shared secret.
+    DirectHkdfAes256 = "direct+HKDF-AES-256", -13;
+    /// HKDF-SHA-256 over a shared secret.
+    DirectHkdfSha256 = "direct+HKDF-SHA-256", -10;
+    /// HKDF-SHA-512 over a shared secret.
+    DirectHkdfSha512 = "direct+HKDF-SHA-512", -11;
     /// ECDH-ES with HKDF-SHA-256 and AES-128 key wrap.
-    EcdhEsA128Kw = "ECDH-ES+A128KW",
+    EcdhEsA128Kw = "ECDH-ES+A128KW", -29;
+    /// ECDH-ES with HKDF-SHA-256 and AES-192 key wrap.
+    EcdhEsA192Kw = "ECDH-ES+A192KW", -30;
     /// ECDH-ES with HKDF-SHA-256 and AES-256 key wrap.
-    EcdhEsA256Kw = "ECDH-ES+A256KW",
-    /// Ed25519.
-    Ed25519 = "Ed25519",
+    EcdhEsA256Kw = "ECDH-ES+A256KW", -31;
+    /// ECDH-ES with HKDF-SHA-256.
+    EcdhEsHkdf256 = "ECDH-ES+HKDF-256", -25;
+    /// ECDH-ES with HKDF-SHA-512.
+    EcdhEsHkdf512 = "ECDH-ES+HKDF-512", -26;
+    /// ECDH-SS with HKDF-SHA-256 and AES-128 key wrap.
+    EcdhSsA128Kw = "ECDH-SS+A128KW", -32;
+    /// ECDH-SS with HKDF-SHA-256 and AES-192 key wrap.
+    EcdhSsA192Kw = "ECDH-SS+A192KW", -33;
+    /// ECDH-SS with HKDF-SHA-256 and AES-256 key wrap.
+    EcdhSsA256Kw = "ECDH-SS+A256KW", -34;
+    /// ECDH-SS with HKDF-SHA-256.
+    EcdhSsHkdf256 = "ECDH-SS+HKDF-256", -27;
+    /// ECDH-SS with HKDF-SHA-512.
+    EcdhSsHkdf512 = "ECDH-SS+HKDF-512", -28;
+    /// Ed25519. On the wire also EdDSA (−8).
+    Ed25519 = "Ed25519", -19;
+    /// Ed448. On the wire also EdDSA (−8).
+    Ed448 = "Ed448", -53;
     /// ECDSA, SHA-256.
-    Es256 = "ES256",
+    Es256 = "ES256", -7;
+    /// ECDSA on secp256k1, SHA-256.
+    Es256K = "ES256K", -47;
+    /// ECDSA, SHA-384.
+    Es384 = "ES384", -35;
+    /// ECDSA, SHA-512.
+    Es512 = "ES512", -36;
     /// ECDSA on P-256, SHA-256 (RFC 9864).
-    Esp256 = "ESP256",
+    Esp256 = "ESP256", -9;
+    /// ECDSA on P-384, SHA-384 (RFC 9864).
+    Esp384 = "ESP384", -51;
+    /// ECDSA on P-521, SHA-512 (RFC 9864).
+    Esp512 = "ESP512", -52;
+    /// HMAC-SHA-256.
+    Hmac256_256 = "HMAC 256/256", 5;
+    /// HMAC-SHA-256, truncated to 8 bytes.
+    Hmac256_64 = "HMAC 256/64", 4;
+    /// HMAC-SHA-384.
+    Hmac384_384 = "HMAC 384/384", 6;
+    /// HMAC-SHA-512.
+    Hmac512_512 = "HMAC 512/512", 7;
+    /// ML-DSA-44.
+    MlDsa44 = "ML-DSA-44", -48;
+    /// ML-DSA-65.
+    MlDsa65 = "ML-DSA-65", -49;
+    /// ML-DSA-87.
+    MlDsa87 = "ML-DSA-87", -50;
+    /// RSASSA-PSS, SHA-256.
+    Ps256 = "PS256", -37;
+    /// RSASSA-PSS, SHA-384.
+    Ps384 = "PS384", -38;
+    /// RSASSA-PSS, SHA-512.
+    Ps512 = "PS512", -39;
+    /// RSASSA-PKCS1-v1_5, SHA-256: only where a key names it.
+    Rs256 = "RS256", -257;
+    /// RSASSA-PKCS1-v1_5, SHA-384: only where a key names it.
+    Rs384 = "RS384", -258;
+    /// RSASSA-PKCS1-v1_5, SHA-512: only where a key names it.
+    Rs512 = "RS512", -259;
+    /// RSAES-OAEP, SHA-1: only where a key names it.
+    RsaOaepSha1 = "RSAES-OAEP w/ RFC 8017 default parameters", -40;
+    /// RSAES-OAEP, SHA-256.
+    RsaOaepSha256 = "RSAES-OAEP w/ SHA-256", -41;
+    /// RSAES-OAEP, SHA-512.
+    RsaOaepSha512 = "RSAES-OAEP w/ SHA-512", -42;
 }
 
+/// `EdDSA` (−8), which names no curve.
+const EDDSA: i64 = -8;
+
 impl Algorithm {
-    /// Whether it encrypts content under a symmetric key.
+    /// The algorithm of that number in the IANA COSE registry; EdDSA is that of the key's curve.
+    pub fn from_cose(number: i64, kty: Kty) -> Option<Self> {
+        match (number, kty) {
+            (EDDSA, Kty::OkpEd25519) => Some(Self::Ed25519),
+            (EDDSA, Kty::OkpEd448) => Some(Self::Ed448),
+            _ => Self::ALL.iter().copied().find(|algorithm| algorithm.cose() == number),
+        }
+    }
+
+    /// Whether it encrypts and authenticates content under a symmetric key.
     pub const fn is_aead(self) -> bool {
-        matches!(
-            self,
-            Self::A128Gcm | Self::A256Gcm | Self::AesCcm16_128_128 | Self::AesCcm16_64_128 | Self::ChaCha20Poly1305
-        )
+        matches!(self.content(), Some(Sizes { tag: 1.., .. }))
+    }
+
+    /// Whether it is a MAC under a symmetric key.
+    pub const fn is_mac(self) -> bool {
+        self.mac().is_some()
+    }
+
+    /// Whether it encrypts content without noticing a change.
+    pub const fn is_unauthenticated(self) -> bool {
+        matches!(self.content(), Some(Sizes { tag: 0, .. }))
     }
 }
 
-/// Kind of key material.
+/// Kind of key material, with its curve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kty {
+    /// ML-DSA key, of whatever parameter set (RFC 9964).
+    Akp,
     /// NIST P-256 key.
     Ec2P256,
+    /// NIST P-384 key.
+    Ec2P384,
+    /// NIST P-521 key.
+    Ec2P521,
+    /// secp256k1 key.
+    Ec2Secp256k1,
     /// Ed25519 key.
     OkpEd25519,
+    /// Ed448 key.
+    OkpEd448,
+    /// X25519 key.
+    OkpX25519,
+    /// RSA key.
+    Rsa,
     /// Symmetric key: a profile master, or a content key as it is.
     Symmetric,
+}
+
+impl Kty {
+    /// The kind of key that a COSE_Key's kty and crv name (RFC 9053 §7, RFC 8230 §4, RFC 9964).
+    pub const fn from_cose(kty: i64, crv: Option<i64>) -> Option<Self> {
+        Some(match (kty, crv) {
+            (1, Some(4)) => Self::OkpX25519,
+            (1, Some(6)) => Self::OkpEd25519,
+            (1, Some(7)) => Self::OkpEd448,
+            (2, Some(1)) => Self::Ec2P256,
+            (2, Some(2)) => Self::Ec2P384,
+            (2, Some(3)) => Self::Ec2P521,
+            (2, Some(8)) => Self::Ec2Secp256k1,
+            (3, None) => Self::Rsa,
+            (4, None) => Self::Symmetric,
+            (7, None) => Self::Akp,
+            _ => return None,
+        })
+    }
+
+    /// The kty of a JWK.
+    pub const fn jwk(self) -> &'static str {
+        match self {
+            Self::Akp => "AKP",
+            Self::Ec2P256 | Self::Ec2P384 | Self::Ec2P521 | Self::Ec2Secp256k1 => "EC",
+            Self::OkpEd25519 | Self::OkpEd448 | Self::OkpX25519 => "OKP",
+            Self::Rsa => "RSA",
+            Self::Symmetric => "oct",
+        }
+    }
 }
 
 /// Life of a key version (NIST SP 800-57; keystore.md §4).
@@ -143,7 +338,10 @@ macro_rules! named {
     };
 }
 
-named! { Kty: Ec2P256 = "EC", OkpEd25519 = "OKP", Symmetric = "oct", }
+named! { Kty:
+    Akp = "AKP", Ec2P256 = "EC", Ec2P384 = "EC P-384", Ec2P521 = "EC P-521", Ec2Secp256k1 = "EC secp256k1",
+    OkpEd25519 = "OKP", OkpEd448 = "OKP Ed448", OkpX25519 = "OKP X25519", Rsa = "RSA", Symmetric = "oct",
+}
 named! { Status: Active = "active", Destroyed = "destroyed", Disabled = "disabled", Pending = "pending", Retiring = "retiring", }
 named! { PathBinding: IfKnown = "if_known", Off = "off", Required = "required", }
 named! { EndpointBinding: Flagged = "flagged", Ignored = "ignored", Pinned = "pinned", }
@@ -174,6 +372,8 @@ pub struct Policy {
     pub endpoint_binding: EndpointBinding,
     /// Derive content key and base IV by profile.md §3; else the key is used as it is, with `base_iv`.
     pub derive: bool,
+    /// KDF inputs that are not on the wire.
+    pub kdf_inputs: KdfInputs,
     /// An iat claim is required.
     pub iat_required: bool,
     /// Seconds; older is `too_old`.
@@ -198,6 +398,33 @@ pub struct Policy {
     pub max_readings: usize,
 }
 
+/// KDF inputs that are not on the wire (contract.md §1), for whoever builds the KDF's context. A value on the wire that
+/// contradicts one of these is `binding_mismatch`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KdfInputs {
+    /// PartyUInfo, the sender's.
+    pub party_u: Party,
+    /// PartyVInfo, ours.
+    pub party_v: Party,
+    /// HKDF salt.
+    pub salt: Option<Vec<u8>>,
+    /// SuppPubInfo.other.
+    pub pub_other: Option<Vec<u8>>,
+    /// Whether there is a SuppPrivInfo. Itself it never leaves: [`crate::recipe::Info::private`] puts it in its place.
+    pub priv_other: bool,
+}
+
+/// What a KDF context says of one party (RFC 9053 §5.2).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Party {
+    /// Identity.
+    pub identity: Option<Vec<u8>>,
+    /// Nonce.
+    pub nonce: Option<Vec<u8>>,
+    /// Other.
+    pub other: Option<Vec<u8>>,
+}
+
 /// A key version as it is handed to those who decide: cheap to clone, reads as its [`Card`]. Its key material rides
 /// along, parsed and derived once, and only [`crate::Keystore::run`] reaches it.
 #[derive(Clone)]
@@ -207,6 +434,8 @@ pub struct KeyRef(pub(crate) Arc<Entry>);
 pub(crate) struct Entry {
     pub(crate) card: Card,
     pub(crate) material: Material,
+    /// SuppPrivInfo of its KDF contexts, as a CBOR byte string.
+    pub(crate) priv_other: Option<Arc<Zeroizing<Vec<u8>>>>,
 }
 
 /// What is known of a key version.
@@ -236,6 +465,9 @@ pub struct Card {
     pub private: bool,
     /// The policy.
     pub policy: Policy,
+    /// The sender's static public key that the record of one of our private keys names, as a [`crate::recipe::Peer`]
+    /// for ECDH-SS without a key of the sender on the wire. It proves the device that its JWK names.
+    pub static_sender: Option<KeyRef>,
 }
 
 impl std::ops::Deref for KeyRef {
@@ -256,14 +488,18 @@ impl KeyRef {
     /// into the derivation (profile.md §3).
     pub(crate) fn named(&self, kid: &[u8]) -> Self {
         let card = Card { kid: kid.to_vec(), ..self.0.card.clone() };
-        Self(Arc::new(Entry { card, material: self.0.material.share() }))
+        Self(Arc::new(Entry { card, material: self.0.material.share(), priv_other: self.0.priv_other.clone() }))
     }
 }
 
 impl Algorithm {
     /// Whether its tag is shorter than 16 octets, so that guesses must be counted.
     pub const fn has_short_tag(self) -> bool {
-        matches!(self, Self::AesCcm16_64_128)
+        match (self.content(), self.mac()) {
+            (Some(sizes), _) => sizes.tag != 0 && sizes.tag < 16,
+            (None, Some(sizes)) => sizes.tag < 16,
+            (None, None) => false,
+        }
     }
 }
 
@@ -279,34 +515,118 @@ impl Status {
 pub(crate) struct Sizes {
     pub(crate) key: usize,
     pub(crate) nonce: usize,
+    /// 0 for what is not authenticated.
     pub(crate) tag: usize,
 }
 
 impl Algorithm {
-    /// Number in the IANA COSE registry.
-    pub const fn cose(self) -> i64 {
+    /// Sizes, if this is a content encryption algorithm (RFC 9053 §4, RFC 9459).
+    pub(crate) const fn content(self) -> Option<Sizes> {
+        let (key, nonce, tag) = match self {
+            Self::A128Gcm => (16, 12, 16),
+            Self::A192Gcm => (24, 12, 16),
+            Self::A256Gcm | Self::ChaCha20Poly1305 => (32, 12, 16),
+            Self::AesCcm16_64_128 => (16, 13, 8),
+            Self::AesCcm16_64_256 => (32, 13, 8),
+            Self::AesCcm64_64_128 => (16, 7, 8),
+            Self::AesCcm64_64_256 => (32, 7, 8),
+            Self::AesCcm16_128_128 => (16, 13, 16),
+            Self::AesCcm16_128_256 => (32, 13, 16),
+            Self::AesCcm64_128_128 => (16, 7, 16),
+            Self::AesCcm64_128_256 => (32, 7, 16),
+            Self::A128Cbc | Self::A128Ctr => (16, 16, 0),
+            Self::A192Cbc | Self::A192Ctr => (24, 16, 0),
+            Self::A256Cbc | Self::A256Ctr => (32, 16, 0),
+            _ => return None,
+        };
+        Some(Sizes { key, nonce, tag })
+    }
+
+    /// Sizes, if this is a MAC (RFC 9053 §3); a nonce it has none.
+    pub(crate) const fn mac(self) -> Option<Sizes> {
+        let (key, tag) = match self {
+            Self::Hmac256_64 => (32, 8),
+            Self::Hmac256_256 => (32, 32),
+            Self::Hmac384_384 => (48, 48),
+            Self::Hmac512_512 => (64, 64),
+            Self::AesMac128_64 => (16, 8),
+            Self::AesMac256_64 => (32, 8),
+            Self::AesMac128_128 => (16, 16),
+            Self::AesMac256_128 => (32, 16),
+            _ => return None,
+        };
+        Some(Sizes { key, nonce: 0, tag })
+    }
+
+    /// Bytes of the key, if this is an AES key wrap.
+    pub(crate) const fn wrap(self) -> Option<usize> {
         match self {
-            Self::A128Gcm => 1,
-            Self::A256Gcm => 3,
-            Self::AesCcm16_128_128 => 30,
-            Self::AesCcm16_64_128 => 10,
-            Self::ChaCha20Poly1305 => 24,
-            Self::EcdhEsA128Kw => -29,
-            Self::EcdhEsA256Kw => -31,
-            Self::Ed25519 => -19,
-            Self::Es256 => -7,
-            Self::Esp256 => -9,
+            Self::A128Kw => Some(16),
+            Self::A192Kw => Some(24),
+            Self::A256Kw => Some(32),
+            _ => None,
         }
     }
 
-    /// Sizes, if this is a content encryption algorithm.
-    pub(crate) const fn content(self) -> Option<Sizes> {
+    /// What follows the agreement, if this is one (RFC 9053 §6.3, §6.4): with key wrap the hash is SHA-256 throughout.
+    pub(crate) const fn agreement(self) -> Option<Agreement> {
+        let (hash, wrap) = match self {
+            Self::EcdhEsHkdf256 | Self::EcdhSsHkdf256 => (Hash::Sha256, None),
+            Self::EcdhEsHkdf512 | Self::EcdhSsHkdf512 => (Hash::Sha512, None),
+            Self::EcdhEsA128Kw | Self::EcdhSsA128Kw => (Hash::Sha256, Some(Self::A128Kw)),
+            Self::EcdhEsA192Kw | Self::EcdhSsA192Kw => (Hash::Sha256, Some(Self::A192Kw)),
+            Self::EcdhEsA256Kw | Self::EcdhSsA256Kw => (Hash::Sha256, Some(Self::A256Kw)),
+            _ => return None,
+        };
+        Some(Agreement { hash, wrap })
+    }
+
+    /// Whether it agrees with a static key of the sender's.
+    pub(crate) const fn is_static(self) -> bool {
+        matches!(
+            self,
+            Self::EcdhSsHkdf256 | Self::EcdhSsHkdf512 | Self::EcdhSsA128Kw | Self::EcdhSsA192Kw | Self::EcdhSsA256Kw
+        )
+    }
+
+    /// Whether it is one of RSAES-OAEP.
+    pub(crate) const fn is_transport(self) -> bool {
+        matches!(self, Self::RsaOaepSha1 | Self::RsaOaepSha256 | Self::RsaOaepSha512)
+    }
+
+    /// Whether it is an RSA signature.
+    pub(crate) const fn is_rsa_signature(self) -> bool {
+        matches!(self, Self::Ps256 | Self::Ps384 | Self::Ps512 | Self::Rs256 | Self::Rs384 | Self::Rs512)
+    }
+
+    /// Bytes of the public key, if this is ML-DSA (FIPS 204 §4).
+    pub(crate) const fn ml_dsa_key(self) -> Option<usize> {
         match self {
-            Self::A128Gcm => Some(Sizes { key: 16, nonce: 12, tag: 16 }),
-            Self::A256Gcm | Self::ChaCha20Poly1305 => Some(Sizes { key: 32, nonce: 12, tag: 16 }),
-            Self::AesCcm16_128_128 => Some(Sizes { key: 16, nonce: 13, tag: 16 }),
-            Self::AesCcm16_64_128 => Some(Sizes { key: 16, nonce: 13, tag: 8 }),
-            Self::EcdhEsA128Kw | Self::EcdhEsA256Kw | Self::Ed25519 | Self::Es256 | Self::Esp256 => None,
+            Self::MlDsa44 => Some(1_312),
+            Self::MlDsa65 => Some(1_952),
+            Self::MlDsa87 => Some(2_592),
+            _ => None,
         }
     }
+
+    /// Whether a symmetric key of that length serves it as it is. The secret of an HKDF may be longer than any key.
+    pub(crate) fn takes_symmetric(self, length: usize) -> bool {
+        match self {
+            Self::DirectHkdfSha256 | Self::DirectHkdfSha512 => length >= 16,
+            Self::DirectHkdfAes128 => length == 16,
+            Self::DirectHkdfAes256 => length == 32,
+            _ => {
+                let sizes = self.content().or_else(|| self.mac()).map(|sizes| sizes.key);
+                sizes.or_else(|| self.wrap()) == Some(length)
+            }
+        }
+    }
+}
+
+/// What follows an agreement.
+#[derive(Clone, Copy)]
+pub(crate) struct Agreement {
+    pub(crate) hash: Hash,
+    /// None: what is derived is the content key.
+    pub(crate) wrap: Option<Algorithm>,
 }

@@ -36,6 +36,7 @@ pub use tokens::{Scope, Token, TokenInfo};
 use crate::cache::Cache;
 use crate::key::{Card, Entry, KeyRef, Name, Policy};
 use crate::ops::Material;
+use crate::private_key::Secrets;
 use crate::records::Records;
 use crate::records::key::{Found, KeyRow};
 use crate::rest::Ring;
@@ -108,6 +109,13 @@ impl Keystore {
                 Some(keys) => Ok(keys),
                 None => self.look_up(tenant, kid),
             },
+            Some(of_certificate) => {
+                let Some(name) = records::name::recorded(&of_certificate) else { return Ok(Vec::new()) };
+                let found = self
+                    .records
+                    .read(|connection| records::key::by_name(connection, &self.ring, tenant, &name, CANDIDATES))?;
+                self.key_refs(found)
+            }
             None if self.offline => {
                 let found = self.records.read(|connection| records::key::by_tenant(connection, &self.ring, tenant))?;
                 self.key_refs(found)
@@ -150,11 +158,16 @@ impl Keystore {
     }
 
     fn key_ref(&self, row: KeyRow) -> Result<KeyRef, String> {
-        let material = row.unseal(&self.ring).ok().and_then(Material::new);
-        let Some(material) = material else { return Err(row.id) };
-        let card = Card {
-            private: row.private(),
-            policy: self.policy(&row),
+        let Ok(Secrets { material, priv_other }) = row.unseal(&self.ring) else { return Err(row.id) };
+        let private = material.is_private();
+        let Some(material) = Material::new(material, &row.algs) else { return Err(row.id) };
+        let mut policy = self.policy(&row);
+        policy.kdf_inputs.priv_other = priv_other.is_some();
+        let static_sender = row.stated.static_sender.as_ref();
+        let mut card = Card {
+            private,
+            policy,
+            static_sender: None,
             id: row.id,
             version: row.version,
             tenant: row.tenant,
@@ -166,7 +179,9 @@ impl Keystore {
             not_after: row.not_after,
             thumbprint: row.thumbprint,
         };
-        Ok(KeyRef(Arc::new(Entry { card, material })))
+        card.static_sender = static_sender.and_then(|sender| enrol::static_sender(&card, sender, self.offline));
+        let priv_other = priv_other.map(|bytes| Arc::new(cbor::byte_string(&bytes)));
+        Ok(KeyRef(Arc::new(Entry { card, material, priv_other })))
     }
 
     fn policy(&self, row: &KeyRow) -> Policy {

@@ -9,8 +9,8 @@ use crate::error::AdminError;
 use crate::export::{PublicKeyInfo, PublicKeys};
 use crate::generate;
 use crate::info::{DeviceInfo, KeyInfo};
-use crate::key::Status;
-use crate::private_key::KeyMaterial;
+use crate::key::{Kty, Status};
+use crate::private_key::Secrets;
 use crate::records::device::{self, DeviceRow};
 use crate::records::key::{self, Found, KeyRow};
 use crate::records::now;
@@ -76,6 +76,11 @@ impl Keystore {
             let active = active.ok_or_else(|| {
                 AdminError::Invalid("only an active key of the gateway's own rotates here".to_owned())
             })?;
+            if active.kty != Kty::Ec2P256 {
+                return Err(AdminError::Invalid(
+                    "only a P-256 key is generated here: import the next one under a new kid".to_owned(),
+                ));
+            }
             let next = next_version(transaction, dek, active, highest + 1)?;
             active.status = Status::Retiring;
             active.changed = next.created;
@@ -95,9 +100,7 @@ impl Keystore {
             if !row.private() || row.status != Status::Active {
                 continue;
             }
-            if let KeyMaterial::EcPrivate(scalar) = self.unseal(&row)? {
-                keys.push(PublicKeyInfo::new(&row, &scalar.point));
-            }
+            keys.extend(PublicKeyInfo::new(&row, &self.unseal(&row)?.material));
         }
         Ok(PublicKeys::new(keys))
     }
@@ -207,7 +210,7 @@ impl Keystore {
         KeyInfo::new(row, &self.policy(row))
     }
 
-    fn unseal(&self, row: &KeyRow) -> Result<KeyMaterial, AdminError> {
+    fn unseal(&self, row: &KeyRow) -> Result<Secrets, AdminError> {
         row.unseal(&self.ring).map_err(|Tampered| AdminError::Tampered(format!("key {}", row.id)))
     }
 }
@@ -222,13 +225,14 @@ fn whole(found: Found) -> Result<KeyRow, AdminError> {
 
 /// A new key pair in the place of `before`, with its policy.
 fn next_version(transaction: &Connection, dek: &Dek, before: &KeyRow, version: u32) -> Result<KeyRow, AdminError> {
-    let (material, now) = (generate::p256()?, now(transaction)?);
+    let secrets = Secrets { material: generate::p256()?, priv_other: None };
+    let now = now(transaction)?;
     let mut next = KeyRow {
         tenant: before.tenant.clone(),
         id: before.id.clone(),
         version,
         kid: generate::gateway_kid()?,
-        thumbprint: thumbprint(dek, false, &material),
+        thumbprint: thumbprint(dek, false, &secrets.material),
         kty: before.kty,
         purpose: before.purpose,
         algs: before.algs.clone(),
@@ -244,7 +248,7 @@ fn next_version(transaction: &Connection, dek: &Dek, before: &KeyRow, version: u
         stated: before.stated.clone(),
         sealed: None,
     };
-    next.seal(dek, &material)?;
+    next.seal(dek, &secrets)?;
     Ok(next)
 }
 

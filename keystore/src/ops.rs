@@ -3,26 +3,35 @@
 
 mod aead;
 mod agreement;
+mod cbc_mac;
 mod kdf;
+mod mac;
+mod management;
+mod transport;
+mod unauthenticated;
 mod unwrap;
 mod verify;
 
 use std::sync::Arc;
 
 use aws_lc_rs::agreement::PrivateKey;
-use aws_lc_rs::signature::ParsedPublicKey;
-use zeroize::Zeroize;
+use aws_lc_rs::rsa::OaepPrivateDecryptingKey;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::error::OpenError;
 use crate::key::{Algorithm, KeyRef, Kty, Sizes};
 use crate::ops::aead::ContentKey;
 use crate::ops::kdf::Master;
+use crate::ops::mac::MacKey;
+use crate::ops::management::Origin;
+use crate::ops::verify::Verifier;
 use crate::private_key::KeyMaterial;
-use crate::recipe::{Authentic, Management, Nonce, Recipe};
+use crate::recipe::{Authentic, Management, Nonce, Recipe, Start};
 
+pub(crate) use agreement::is_sound as sound_x25519;
 pub(crate) use verify::is_sound as sound_ed25519;
 
-/// Longest nonce of any algorithm here.
+/// Longest nonce of any AEAD here.
 const NONCE_MAX: usize = 13;
 
 /// A key in the form its primitive takes.
@@ -31,18 +40,32 @@ pub(crate) enum Material {
     Agree(Arc<PrivateKey>),
     /// A device's symmetric key, with the content keys made of it so far.
     Open(Box<Master>),
+    /// A sender's static public key, in the primitive's encoding: is agreed with.
+    Static(Arc<[u8]>),
+    /// Our private RSA key: decrypts keys.
+    Transport(Arc<OaepPrivateDecryptingKey>),
     /// A sender's public key.
-    Verify(Arc<ParsedPublicKey>),
+    Verify(Arc<Verifier>),
 }
 
 impl Material {
-    /// None if the primitive does not take the key, which import has checked.
-    pub(crate) fn new(key: KeyMaterial) -> Option<Self> {
+    /// None if the primitive does not take the key, which import has checked. A public EC key verifies or is agreed
+    /// with, as its algorithms say.
+    pub(crate) fn new(key: KeyMaterial, algs: &[Algorithm]) -> Option<Self> {
+        let is_static = algs.iter().any(|algorithm| algorithm.is_static());
+        let verifier = |verifier: Option<Verifier>| verifier.map(|verifier| Self::Verify(Arc::new(verifier)));
         match key {
-            KeyMaterial::EcPrivate(scalar) => agreement::private_key(&scalar).map(|key| Self::Agree(Arc::new(key))),
-            KeyMaterial::EcPublic(point) => verify::p256(&point).map(|key| Self::Verify(Arc::new(key))),
-            KeyMaterial::Ed25519Public(x) => verify::ed25519(&x).map(|key| Self::Verify(Arc::new(key))),
+            KeyMaterial::AkpPublic(set, key) => verifier(Verifier::ml_dsa(set, &key)),
+            KeyMaterial::EcPrivate(scalar) => agreement::ec(&scalar).map(|key| Self::Agree(Arc::new(key))),
+            KeyMaterial::EcPublic(point) if is_static => Some(Self::Static(point.sec1().into())),
+            KeyMaterial::EcPublic(point) => verifier(Verifier::ec(&point, algs)),
+            KeyMaterial::Ed25519Public(x) => verifier(Verifier::ed25519(&x)),
+            KeyMaterial::Ed448Public(x) => verifier(Verifier::ed448(&x)),
+            KeyMaterial::RsaPrivate(key) => transport::private_key(&key).map(|key| Self::Transport(Arc::new(key))),
+            KeyMaterial::RsaPublic(key) => verifier(Verifier::rsa(&key, algs)),
             KeyMaterial::Symmetric(key) => Some(Self::Open(Box::new(Master::new(key)))),
+            KeyMaterial::X25519Private(key) => agreement::x25519(&key).map(|key| Self::Agree(Arc::new(key))),
+            KeyMaterial::X25519Public(x) => Some(Self::Static(x.as_slice().into())),
         }
     }
 
@@ -51,17 +74,23 @@ impl Material {
         match self {
             Self::Agree(key) => Self::Agree(Arc::clone(key)),
             Self::Open(master) => Self::Open(Box::new(master.share())),
+            Self::Static(key) => Self::Static(Arc::clone(key)),
+            Self::Transport(key) => Self::Transport(Arc::clone(key)),
             Self::Verify(key) => Self::Verify(Arc::clone(key)),
         }
     }
 }
 
-/// Runs a recipe: cleartext (empty for `Verify`) and the proof that it held.
+/// Runs a recipe: cleartext (empty for `Mac` and `Verify`) and the proof that it held.
 pub(crate) fn run(recipe: &Recipe<'_>) -> Result<(Vec<u8>, Authentic), OpenError> {
     let held = match recipe {
         Recipe::Decrypt { management, algorithm, nonce, aads, ciphertext } => {
             decrypt(management, *algorithm, *nonce, aads, ciphertext)
         }
+        Recipe::DecryptUnauthenticated { under: _, management, algorithm, iv, ciphertext } => {
+            decrypt_unauthenticated(management, *algorithm, iv, ciphertext)
+        }
+        Recipe::Mac { management, algorithm, messages, tag } => check(management, *algorithm, messages, tag),
         Recipe::Verify { key, algorithm, messages, signature } => verify(key, *algorithm, messages, signature),
     };
     held.ok_or(OpenError::Rejected)
@@ -74,22 +103,53 @@ fn decrypt(
     aads: &[&[u8]],
     ciphertext: &[u8],
 ) -> Option<(Vec<u8>, Authentic)> {
-    let sizes = algorithm.content()?;
-    match management {
-        Management::Device { key, kid_context } => {
-            let (master, kept) = content_key(key, algorithm, *kid_context)?;
-            let opened = open(&kept.content, sizes, nonce, aads, ciphertext)?;
-            kept.keep(master);
-            Some((opened.0, authentic(key, algorithm, opened.1, key.device.is_some())))
-        }
-        Management::AgreeUnwrap { key, algorithm: wrap, ephemeral, kdf_context, wrapped } => {
-            let private = agreeing(key, *wrap)?;
-            let kek = agreement::kek(private, *wrap, *ephemeral, kdf_context)?;
-            let cek = unwrap::cek(*wrap, &kek, wrapped, sizes.key)?;
-            let opened = open(&ContentKey::new(algorithm, &cek, &[])?, sizes, nonce, aads, ciphertext)?;
-            Some((opened.0, authentic(key, algorithm, opened.1, false)))
-        }
+    let sizes = algorithm.content().filter(|_| algorithm.is_aead())?;
+    if let (Start::Device { key, kid_context }, []) = (management.start, management.steps) {
+        let (master, made) = content_key(key, algorithm, kid_context)?;
+        let (cleartext, trial) = open(&made.content, sizes, nonce, aads, ciphertext)?;
+        made.keep(master);
+        return Some((cleartext, Origin::of_device(key).authentic(algorithm, trial)));
     }
+    let (cek, origin) = management::content_key(management, algorithm, sizes.key)?;
+    let (cleartext, trial) = open(&ContentKey::new(algorithm, &cek, &[])?, sizes, nonce, aads, ciphertext)?;
+    Some((cleartext, origin.authentic(algorithm, trial)))
+}
+
+fn decrypt_unauthenticated(
+    management: &Management<'_>,
+    algorithm: Algorithm,
+    iv: &[u8],
+    ciphertext: &[u8],
+) -> Option<(Vec<u8>, Authentic)> {
+    let sizes = algorithm.content().filter(|_| algorithm.is_unauthenticated())?;
+    let (cek, origin) = management::content_key(management, algorithm, sizes.key)?;
+    let cleartext = unauthenticated::decrypt(algorithm, &cek, iv, ciphertext)?;
+    Some((cleartext, Origin { sender: false, ..origin }.authentic(algorithm, 0)))
+}
+
+fn check(
+    management: &Management<'_>,
+    algorithm: Algorithm,
+    messages: &[&[u8]],
+    tag: &[u8],
+) -> Option<(Vec<u8>, Authentic)> {
+    let sizes = algorithm.mac()?;
+    if tag.len() != sizes.tag {
+        return None;
+    }
+    let (key, origin) = management::content_key(management, algorithm, sizes.key)?;
+    let key = MacKey::new(algorithm, &key)?;
+    let trial = messages.iter().position(|message| key.verifies(message, tag))?;
+    Some((Vec::new(), origin.authentic(algorithm, trial)))
+}
+
+fn verify(key: &KeyRef, algorithm: Algorithm, messages: &[&[u8]], signature: &[u8]) -> Option<(Vec<u8>, Authentic)> {
+    let Material::Verify(verifier) = &key.0.material else { return None };
+    if !usable(key, algorithm) {
+        return None;
+    }
+    let trial = verifier.verify(algorithm, messages, signature)?;
+    Some((Vec::new(), Origin { key, sender: true }.authentic(algorithm, trial)))
 }
 
 /// A content key made of a master for one algorithm and kid context, and whether the master knows it already.
@@ -108,10 +168,7 @@ impl Made {
 }
 
 fn content_key<'a>(key: &'a KeyRef, algorithm: Algorithm, kid_context: Option<&[u8]>) -> Option<(&'a Master, Made)> {
-    let Material::Open(master) = &key.0.material else { return None };
-    if key.kty != Kty::Symmetric || !usable(key, algorithm) {
-        return None;
-    }
+    let master = symmetric(key, algorithm)?;
     if let Some(content) = master.kept(algorithm, kid_context) {
         return Some((master, Made { content, fresh: None }));
     }
@@ -119,10 +176,10 @@ fn content_key<'a>(key: &'a KeyRef, algorithm: Algorithm, kid_context: Option<&[
     Some((master, Made { content, fresh: Some((algorithm, kid_context.map(Box::from))) }))
 }
 
-fn agreeing(key: &KeyRef, wrap: Algorithm) -> Option<&PrivateKey> {
+fn symmetric(key: &KeyRef, algorithm: Algorithm) -> Option<&Master> {
     match &key.0.material {
-        Material::Agree(private) if usable(key, wrap) => Some(private),
-        Material::Agree(_) | Material::Open(_) | Material::Verify(_) => None,
+        Material::Open(master) if key.kty == Kty::Symmetric && usable(key, algorithm) => Some(master),
+        _ => None,
     }
 }
 
@@ -167,18 +224,8 @@ fn place_nonce<'a>(base_iv: &[u8], size: usize, nonce: Nonce<'_>, buffer: &'a mu
     Some(placed)
 }
 
-fn verify(key: &KeyRef, algorithm: Algorithm, messages: &[&[u8]], signature: &[u8]) -> Option<(Vec<u8>, Authentic)> {
-    let Material::Verify(public) = &key.0.material else { return None };
-    if !usable(key, algorithm) || !verify::serves(key.kty, algorithm) || signature.len() != verify::SIGNATURE {
-        return None;
-    }
-    let trial = messages.iter().position(|message| public.verify_sig(message, signature).is_ok())?;
-    Some((Vec::new(), authentic(key, algorithm, trial, true)))
-}
-
-fn authentic(key: &KeyRef, algorithm: Algorithm, trial: usize, sender: bool) -> Authentic {
-    Authentic { key: key.clone(), algorithm, trial, sender }
-}
+/// Bytes on their way from one primitive to the next.
+type Secret = Zeroizing<Vec<u8>>;
 
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Defaults;
-use crate::key::{Algorithm, EndpointBinding, Kty, PathBinding, Policy, Shape};
+use crate::key::{Algorithm, EndpointBinding, KdfInputs, Kty, Party, PathBinding, Policy, Shape};
 use crate::records::key::{KeyRow, Use};
 
 /// The only profile there is.
@@ -62,6 +62,71 @@ pub(crate) struct Stated {
     pub(crate) max_plaintext: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) max_readings: Option<usize>,
+    #[serde(skip_serializing_if = "PartyStated::is_empty")]
+    pub(crate) party_u: PartyStated,
+    #[serde(skip_serializing_if = "PartyStated::is_empty")]
+    pub(crate) party_v: PartyStated,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) salt: Option<Bytes>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) pub_other: Option<Bytes>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) static_sender: Option<StaticSender>,
+    /// Names of a pinned certificate, in the form of [`key_name`](crate::records::name).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) names: Vec<String>,
+}
+
+/// Bytes as lower-case hex.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(crate) struct Bytes(pub(crate) Vec<u8>);
+
+/// What a KDF context says of one party.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct PartyStated {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) identity: Option<Bytes>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) nonce: Option<Bytes>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) other: Option<Bytes>,
+}
+
+/// A sender's static public key in the record of one of ours.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StaticSender {
+    /// COSE_Key.
+    pub(crate) key: Bytes,
+    pub(crate) kid: Bytes,
+    pub(crate) device: String,
+}
+
+impl TryFrom<String> for Bytes {
+    type Error = hex::FromHexError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        hex::decode(text).map(Self)
+    }
+}
+
+impl From<Bytes> for String {
+    fn from(bytes: Bytes) -> Self {
+        hex::encode(bytes.0)
+    }
+}
+
+impl PartyStated {
+    const fn is_empty(&self) -> bool {
+        self.identity.is_none() && self.nonce.is_none() && self.other.is_none()
+    }
+
+    fn party(&self) -> Party {
+        let bytes = |bytes: &Option<Bytes>| bytes.as_ref().map(|bytes| bytes.0.clone());
+        Party { identity: bytes(&self.identity), nonce: bytes(&self.nonce), other: bytes(&self.other) }
+    }
 }
 
 impl Stated {
@@ -90,6 +155,7 @@ impl Stated {
             endpoint_binding: named(self.endpoint_binding.as_deref(), EndpointBinding::from_name)
                 .unwrap_or(if strict { EndpointBinding::Pinned } else { EndpointBinding::Flagged }),
             derive: self.derives(row.kty),
+            kdf_inputs: self.kdf_inputs(),
             iat_required: self.iat_required.unwrap_or(false),
             max_age_s: self.max_age_s,
             late_after_s: self.late_after_s.unwrap_or(3_600),
@@ -104,12 +170,31 @@ impl Stated {
         }
     }
 
+    /// Whether there is a SuppPrivInfo, the record's sealed part knows.
+    fn kdf_inputs(&self) -> KdfInputs {
+        let bytes = |bytes: &Option<Bytes>| bytes.as_ref().map(|bytes| bytes.0.clone());
+        KdfInputs {
+            party_u: self.party_u.party(),
+            party_v: self.party_v.party(),
+            salt: bytes(&self.salt),
+            pub_other: bytes(&self.pub_other),
+            priv_other: false,
+        }
+    }
+
+    /// Whether anything is stated that only a KDF takes.
+    pub(crate) const fn has_kdf_inputs(&self) -> bool {
+        let parties = self.party_u.is_empty() && self.party_v.is_empty();
+        !parties || self.salt.is_some() || self.pub_other.is_some()
+    }
+
     /// What is stated of what the key can serve: a shape that it cannot is taken and ignored.
     fn shapes(&self, kty: Kty, purpose: Use) -> Vec<Shape> {
         let fit: &[Shape] = match (kty, purpose) {
             (Kty::Symmetric, _) => &[Shape::S, Shape::G],
             (Kty::Ec2P256, Use::Enc) => &[Shape::P],
             (Kty::Ec2P256 | Kty::OkpEd25519, _) => &[Shape::G, Shape::P],
+            _ => &[],
         };
         let stated =
             |shape: &Shape| self.shapes.as_ref().is_none_or(|stated| stated.iter().any(|name| name == shape.name()));
@@ -135,12 +220,15 @@ pub(crate) const PROFILE_ALGORITHMS: &[Algorithm] = &[
     Algorithm::EcdhEsA256Kw,
 ];
 
-/// Whether these algorithms may stand on one key (DESIGN §6): a master's derivation separates them, {ES256, ESP256} are
-/// one algorithm, so are ECDH-ES's key-wrap forms; otherwise exactly one.
+/// Whether these algorithms may stand on one key (DESIGN §6): a master's derivation separates them, an ECDSA algorithm
+/// and its fully specified name are one (RFC 9864), so are ECDH's forms with and without key wrap; otherwise exactly one.
 pub(crate) fn one_family(algs: &[Algorithm], derive: bool) -> bool {
     let all = |family: &[Algorithm]| algs.iter().all(|algorithm| family.contains(algorithm));
     algs.len() == 1
         || (derive && algs.iter().all(|algorithm| algorithm.content().is_some()))
         || all(&[Algorithm::Es256, Algorithm::Esp256])
-        || all(&[Algorithm::EcdhEsA128Kw, Algorithm::EcdhEsA256Kw])
+        || all(&[Algorithm::Es384, Algorithm::Esp384])
+        || all(&[Algorithm::Es512, Algorithm::Esp512])
+        || algs.iter().all(|algorithm| algorithm.agreement().is_some() && !algorithm.is_static())
+        || algs.iter().all(|algorithm| algorithm.is_static())
 }

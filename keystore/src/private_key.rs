@@ -1,27 +1,43 @@
-//! Key bytes. These types are wiped on drop and have no `Debug`, `Clone`, `PartialEq` or `Serialize`, so that a secret
-//! cannot wander by accident; they are converted into the primitives' own key types as early as can be.
-//! At rest every key, public ones included, is a deterministic COSE_Key (RFC 9052 §7).
+//! Key bytes. The types with a secret in them are wiped on drop and have no `Debug`, `Clone`, `PartialEq` or `Serialize`,
+//! so that a secret cannot wander by accident; they are converted into the primitives' own key types as early as can be.
+//! At rest every key, public ones included, is a deterministic COSE_Key: see [`record`].
 
-use minicbor::Decoder;
-use p256::elliptic_curve::sec1::ToSec1Point;
+mod ec;
+pub(crate) mod record;
+
+use aws_lc_rs::rsa::PrivateDecryptingKey;
+use curve25519_dalek::MontgomeryPoint;
+use p256::pkcs8::PrivateKeyInfoRef;
+use p256::pkcs8::der::Encode;
+use p256::pkcs8::der::asn1::OctetStringRef;
+use pkcs1::{RsaPrivateKey, UintRef};
 use zeroize::Zeroizing;
 
-use crate::cbor;
 use crate::key::{Algorithm, Kty};
 
-/// A P-256 point: affine coordinates, checked to be on the curve.
-pub(crate) struct Point {
-    pub(crate) x: [u8; 32],
-    pub(crate) y: [u8; 32],
-}
+pub(crate) use ec::{Curve, Point, Scalar};
 
-/// A P-256 private key with its public point.
-pub(crate) struct Scalar {
+/// An X25519 private key with its public u-coordinate (RFC 7748).
+pub(crate) struct X25519 {
     pub(crate) d: Zeroizing<[u8; 32]>,
-    pub(crate) point: Point,
+    pub(crate) x: [u8; 32],
 }
 
-/// A symmetric key: a profile master, or a content key with its base IV.
+/// An RSA public key: big-endian, without leading zeros.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RsaPublic {
+    pub(crate) n: Vec<u8>,
+    pub(crate) e: Vec<u8>,
+}
+
+/// An RSA private key of two primes, in the form of RFC 8017 §3.2.
+pub(crate) struct RsaPrivate {
+    pub(crate) public: RsaPublic,
+    /// d, p, q, dP, dQ, qInv.
+    pub(crate) secret: [Zeroizing<Vec<u8>>; 6],
+}
+
+/// A symmetric key: a profile master, or a key as it is, with its base IV.
 pub(crate) struct Symmetric {
     pub(crate) k: Zeroizing<Vec<u8>>,
     pub(crate) base_iv: Option<Zeroizing<Vec<u8>>>,
@@ -29,146 +45,134 @@ pub(crate) struct Symmetric {
 
 /// The bytes of one key.
 pub(crate) enum KeyMaterial {
+    /// ML-DSA, with its parameter set.
+    AkpPublic(Algorithm, Vec<u8>),
     EcPrivate(Scalar),
     EcPublic(Point),
     Ed25519Public([u8; 32]),
+    Ed448Public([u8; 57]),
+    RsaPrivate(RsaPrivate),
+    RsaPublic(RsaPublic),
     Symmetric(Symmetric),
+    X25519Private(X25519),
+    X25519Public([u8; 32]),
 }
 
-impl Point {
-    /// The point of these coordinates, if it is on the curve. The point at infinity has none.
-    pub(crate) fn new(x: &[u8], y: &[u8]) -> Option<Self> {
-        let (x, y) = (x.try_into().ok()?, y.try_into().ok()?);
-        let point = Self { x, y };
-        p256::PublicKey::from_sec1_bytes(&point.sec1()).ok().map(|_| point)
-    }
-
-    /// The point of this x whose y is odd or even, if there is one.
-    pub(crate) fn decompress(x: &[u8], odd: bool) -> Option<Self> {
-        let mut sec1 = [2 + u8::from(odd); 33];
-        sec1[1..].copy_from_slice(<&[u8; 32]>::try_from(x).ok()?);
-        p256::PublicKey::from_sec1_bytes(&sec1).ok().map(|key| Self::of(&key))
-    }
-
-    /// Coordinates of a checked key.
-    pub(crate) fn of(key: &p256::PublicKey) -> Self {
-        let (mut x, mut y) = ([0; 32], [0; 32]);
-        let sec1 = key.to_sec1_point(false);
-        x.copy_from_slice(&sec1.as_bytes()[1..33]);
-        y.copy_from_slice(&sec1.as_bytes()[33..]);
-        Self { x, y }
-    }
-
-    /// `04 ‖ x ‖ y` (SEC 1 §2.3.3).
-    pub(crate) fn sec1(&self) -> [u8; 65] {
-        let mut bytes = [4; 65];
-        bytes[1..33].copy_from_slice(&self.x);
-        bytes[33..].copy_from_slice(&self.y);
-        bytes
-    }
+/// What a record holds: the key, and what else of it is secret.
+pub(crate) struct Secrets {
+    pub(crate) material: KeyMaterial,
+    /// SuppPrivInfo of its KDF contexts (contract.md §1).
+    pub(crate) priv_other: Option<Zeroizing<Vec<u8>>>,
 }
 
-impl Scalar {
-    /// The private key of a big-endian scalar in 1 … n−1.
+impl X25519 {
+    /// Any 32 bytes are a private key: the curve clamps them.
     pub(crate) fn new(d: &[u8]) -> Option<Self> {
         let d = Zeroizing::new(<[u8; 32]>::try_from(d).ok()?);
-        let secret = p256::SecretKey::from_slice(&d[..]).ok()?;
-        Some(Self { point: Point::of(&secret.public_key()), d })
+        Some(Self { x: MontgomeryPoint::mul_base_clamped(*d).to_bytes(), d })
+    }
+}
+
+impl RsaPublic {
+    /// A modulus of 2048 to 8192 bits and an odd exponent from 65537 to 2^33 (keystore.md §6).
+    pub(crate) fn new(n: &[u8], e: &[u8]) -> Option<Self> {
+        let (n, e) = (significant(n), significant(e));
+        let bits = n.len() * 8 - n.first()?.leading_zeros() as usize;
+        let exponent = e.iter().try_fold(0_u64, |so_far, byte| so_far.checked_mul(256)?.checked_add((*byte).into()))?;
+        let sound = (2048..=8192).contains(&bits) && n.last()? & 1 == 1;
+        let sound = sound && exponent & 1 == 1 && (65_537..1 << 33).contains(&exponent);
+        sound.then(|| Self { n: n.to_vec(), e: e.to_vec() })
+    }
+}
+
+impl RsaPrivate {
+    /// The key of d, p, q, dP, dQ, qInv; none if they do not belong together, or if one prime is used twice.
+    pub(crate) fn new(public: RsaPublic, parts: [Zeroizing<Vec<u8>>; 6]) -> Option<Self> {
+        let key = Self { public, secret: parts.map(|part| Zeroizing::new(significant(&part).to_vec())) };
+        let sound = key.secret[1] != key.secret[2] && PrivateDecryptingKey::from_pkcs8(&key.to_pkcs8()?).is_ok();
+        sound.then_some(key)
     }
 
-    /// The bytes of a checked key.
-    pub(crate) fn of(secret: &p256::SecretKey) -> Option<Self> {
-        Self::new(&Zeroizing::new(secret.to_bytes()))
+    /// PrivateKeyInfo (RFC 5208) around RSAPrivateKey (RFC 8017 A.1.2).
+    pub(crate) fn to_pkcs8(&self) -> Option<Zeroizing<Vec<u8>>> {
+        let integer = |bytes| UintRef::new(bytes).ok();
+        let [d, p, q, dp, dq, qi] = &self.secret;
+        let key = RsaPrivateKey {
+            modulus: integer(&self.public.n)?,
+            public_exponent: integer(&self.public.e)?,
+            private_exponent: integer(d)?,
+            prime1: integer(p)?,
+            prime2: integer(q)?,
+            exponent1: integer(dp)?,
+            exponent2: integer(dq)?,
+            coefficient: integer(qi)?,
+            other_prime_infos: None,
+        };
+        let der = Zeroizing::new(key.to_der().ok()?);
+        let info = PrivateKeyInfoRef::new(pkcs1::ALGORITHM_ID, OctetStringRef::new(&der).ok()?);
+        info.to_der().ok().map(Zeroizing::new)
     }
+}
+
+/// An unsigned integer without its leading zeros.
+pub(crate) fn significant(bytes: &[u8]) -> &[u8] {
+    let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
+    &bytes[zeros..]
 }
 
 impl KeyMaterial {
     /// Kind of key.
     pub(crate) const fn kty(&self) -> Kty {
         match self {
-            Self::EcPrivate(_) | Self::EcPublic(_) => Kty::Ec2P256,
+            Self::AkpPublic(..) => Kty::Akp,
+            Self::EcPrivate(Scalar { point, .. }) | Self::EcPublic(point) => point.curve.kty(),
             Self::Ed25519Public(_) => Kty::OkpEd25519,
+            Self::Ed448Public(_) => Kty::OkpEd448,
+            Self::RsaPrivate(_) | Self::RsaPublic(_) => Kty::Rsa,
             Self::Symmetric(_) => Kty::Symmetric,
+            Self::X25519Private(_) | Self::X25519Public(_) => Kty::OkpX25519,
         }
+    }
+
+    /// The JWK member that holds what makes it this key, for faults.
+    pub(crate) const fn field(&self) -> &'static str {
+        match self {
+            Self::AkpPublic(..) => "pub",
+            Self::RsaPrivate(_) | Self::RsaPublic(_) => "n",
+            Self::Symmetric(_) => "k",
+            _ => "x",
+        }
+    }
+
+    /// Whether this is a private key, which is the gateway's own.
+    pub(crate) const fn is_private(&self) -> bool {
+        matches!(self, Self::EcPrivate(_) | Self::RsaPrivate(_) | Self::X25519Private(_))
     }
 
     /// Whether this key can run that algorithm at all. `derive`: a master, whose length need only suffice (profile.md §3).
     pub(crate) fn fits(&self, algorithm: Algorithm, derive: bool) -> bool {
         match self {
-            Self::EcPrivate(_) => matches!(algorithm, Algorithm::EcdhEsA128Kw | Algorithm::EcdhEsA256Kw),
-            Self::EcPublic(_) => matches!(algorithm, Algorithm::Es256 | Algorithm::Esp256),
+            Self::AkpPublic(set, _) => algorithm == *set,
+            Self::EcPrivate(_) | Self::X25519Private(_) => algorithm.agreement().is_some(),
+            Self::EcPublic(point) => point.curve.verifies(algorithm) || (point.curve.agrees() && algorithm.is_static()),
             Self::Ed25519Public(_) => algorithm == Algorithm::Ed25519,
-            Self::Symmetric(key) => algorithm
-                .content()
-                .is_some_and(|content| if derive { key.k.len() >= content.key } else { key.k.len() == content.key }),
+            Self::Ed448Public(_) => algorithm == Algorithm::Ed448,
+            Self::RsaPrivate(_) => algorithm.is_transport(),
+            Self::RsaPublic(_) => algorithm.is_rsa_signature(),
+            Self::Symmetric(key) if derive => {
+                algorithm.is_aead() && algorithm.content().is_some_and(|sizes| key.k.len() >= sizes.key)
+            }
+            Self::Symmetric(key) => algorithm.takes_symmetric(key.k.len()),
+            Self::X25519Public(_) => algorithm.is_static(),
         }
     }
 
-    /// Deterministic COSE_Key. Labels 1 kty, 5 Base IV, −1 crv or k, −2 x, −3 y, −4 d, in the order of their encoding.
-    pub(crate) fn to_cose_key(&self) -> Zeroizing<Vec<u8>> {
-        Zeroizing::new(cbor::build(160, |out| match self {
-            Self::EcPrivate(Scalar { d, point }) => {
-                out.map(5)?.u8(1)?.u8(2)?.i8(-1)?.u8(1)?;
-                out.i8(-2)?.bytes(&point.x)?.i8(-3)?.bytes(&point.y)?.i8(-4)?.bytes(&d[..])?.ok()
-            }
-            Self::EcPublic(point) => {
-                out.map(4)?.u8(1)?.u8(2)?.i8(-1)?.u8(1)?.i8(-2)?.bytes(&point.x)?.i8(-3)?.bytes(&point.y)?.ok()
-            }
-            Self::Ed25519Public(x) => out.map(3)?.u8(1)?.u8(1)?.i8(-1)?.u8(6)?.i8(-2)?.bytes(x)?.ok(),
-            Self::Symmetric(key) => {
-                out.map(2 + u64::from(key.base_iv.is_some()))?.u8(1)?.u8(4)?;
-                if let Some(base_iv) = &key.base_iv {
-                    out.u8(5)?.bytes(base_iv)?;
-                }
-                out.i8(-1)?.bytes(&key.k)?.ok()
-            }
-        }))
-    }
-
-    /// Reads what [`to_cose_key`](Self::to_cose_key) wrote; none if it is anything else.
-    pub(crate) fn from_cose_key(bytes: &[u8]) -> Option<Self> {
-        let mut read = Labels::read(bytes)?;
-        match (read.kty, read.crv) {
-            (2, Some(1)) => read.ec(),
-            (1, Some(6)) => Some(Self::Ed25519Public(read.bytes(-2)?.try_into().ok()?)),
-            (4, None) => Some(Self::Symmetric(Symmetric {
-                k: Zeroizing::new(read.bytes(-1)?.to_vec()),
-                base_iv: read.bytes(5).map(|iv| Zeroizing::new(iv.to_vec())),
-            })),
-            _ => None,
-        }
-    }
-}
-
-/// The labels of a record of ours, borrowed.
-struct Labels<'a> {
-    kty: u8,
-    crv: Option<u8>,
-    of: Vec<(i8, &'a [u8])>,
-}
-
-impl<'a> Labels<'a> {
-    fn read(bytes: &'a [u8]) -> Option<Self> {
-        let mut decoder = Decoder::new(bytes);
-        let mut labels = Self { kty: 0, crv: None, of: Vec::new() };
-        for _ in 0..decoder.map().ok()?? {
-            match decoder.i8().ok()? {
-                1 => labels.kty = decoder.u8().ok()?,
-                -1 if labels.kty != 4 => labels.crv = Some(decoder.u8().ok()?),
-                label => labels.of.push((label, decoder.bytes().ok()?)),
-            }
-        }
-        (decoder.position() == bytes.len()).then_some(labels)
-    }
-
-    fn bytes(&mut self, label: i8) -> Option<&'a [u8]> {
-        self.of.iter().find(|(of, _)| *of == label).map(|(_, bytes)| *bytes)
-    }
-
-    fn ec(&mut self) -> Option<KeyMaterial> {
-        match self.bytes(-4) {
-            Some(d) => Scalar::new(d).map(KeyMaterial::EcPrivate),
-            None => Point::new(self.bytes(-2)?, self.bytes(-3)?).map(KeyMaterial::EcPublic),
+    /// Whether this key runs that algorithm only where its record names it: weak, or legal in RFC 9053 and better not.
+    pub(crate) const fn only_by_name(&self, algorithm: Algorithm) -> bool {
+        match algorithm {
+            Algorithm::Ed448 | Algorithm::Rs256 | Algorithm::Rs384 | Algorithm::Rs512 | Algorithm::RsaOaepSha1 => true,
+            Algorithm::Es512 => matches!(self, Self::EcPublic(Point { curve: Curve::P256, .. })),
+            _ => algorithm.is_unauthenticated(),
         }
     }
 }

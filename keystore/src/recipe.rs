@@ -1,50 +1,136 @@
-//! What a layer needs done, format-neutral and borrowed: key-management steps, then one content step. One call runs it
-//! all, so that shared secret, KEK and CEK never leave the strongroom.
+//! What a layer needs done, format-neutral and borrowed: where a secret comes from, the steps that turn it into the
+//! content key, then one content step. One call runs it all, so that shared secret, KEK and CEK never leave the
+//! strongroom.
 
-use crate::key::{Algorithm, KeyRef};
+use crate::key::{Algorithm, KeyRef, Kty};
 
-/// How the content key comes about.
-#[derive(Debug)]
-pub enum Management<'a> {
-    /// The device's symmetric key: derived by its record's KDF for this algorithm and kid context (profile.md §3), or,
-    /// where the record derives nothing, as it is.
+/// How the content key comes about: a secret, and what is made of it, step by step.
+#[derive(Clone, Copy, Debug)]
+pub struct Management<'a> {
+    /// Where the first secret comes from.
+    pub start: Start<'a>,
+    /// Each turns the secret at hand into the next; the last one leaves the content key.
+    pub steps: &'a [Step<'a>],
+}
+
+/// Where the first secret comes from.
+#[derive(Clone, Copy, Debug)]
+pub enum Start<'a> {
+    /// Diffie–Hellman with our private key. At least one step derives from the shared secret, which is no key itself.
+    Agree {
+        /// Our private key: EC or X25519.
+        key: &'a KeyRef,
+        /// The ECDH algorithm of the recipient, which fixes hash and key wrap of the steps that follow it.
+        algorithm: Algorithm,
+        /// The other side's public key.
+        peer: Peer<'a>,
+    },
+    /// A device's symmetric key: derived by its record's KDF for this algorithm and kid context (profile.md §3), or,
+    /// where the record derives nothing or a step follows, as it is. Its algorithm is that of the first step, or without
+    /// steps the content algorithm.
     Device {
         /// The symmetric key.
         key: &'a KeyRef,
         /// kid context, which goes into the derivation.
         kid_context: Option<&'a [u8]>,
     },
-    /// ECDH-ES with our private key, HKDF-SHA-256 (no salt) over `kdf_context`, AES key unwrap (RFC 9053 §6.4).
-    AgreeUnwrap {
-        /// Our private key.
+    /// RSAES-OAEP with our private key and an empty label (RFC 8230 §3): what it holds is the next key.
+    Transport {
+        /// Our private key: RSA.
         key: &'a KeyRef,
-        /// `ECDH-ES+A128KW` or `ECDH-ES+A256KW`.
+        /// One of the RSAES-OAEP algorithms.
         algorithm: Algorithm,
-        /// The sender's ephemeral point.
-        ephemeral: EcPoint<'a>,
-        /// COSE_KDF_Context.
-        kdf_context: &'a [u8],
-        /// Wrapped CEK.
-        wrapped: &'a [u8],
+        /// As long as the modulus.
+        ciphertext: &'a [u8],
     },
 }
 
-/// A P-256 point as it stands in an envelope.
+/// The other side of an agreement.
 #[derive(Clone, Copy, Debug)]
-pub struct EcPoint<'a> {
-    /// 32 bytes.
+pub enum Peer<'a> {
+    /// The static public key of a sender that is known: with ECDH-SS, what opens is the sender's.
+    Key(&'a KeyRef),
+    /// A public key as it stands in an envelope: it proves nobody.
+    Point(Point<'a>),
+}
+
+/// A public key as it stands in an envelope.
+#[derive(Clone, Copy, Debug)]
+pub struct Point<'a> {
+    /// Kind and curve, which must be those of our key.
+    pub kty: Kty,
+    /// x at the full width of the field: 32, 48, 66 bytes; X25519's u: 32 bytes.
     pub x: &'a [u8],
-    /// y, or its sign.
-    pub y: EcY<'a>,
+    /// y; none for X25519.
+    pub y: Option<EcY<'a>>,
 }
 
 /// The y of a point.
 #[derive(Clone, Copy, Debug)]
 pub enum EcY<'a> {
-    /// 32 bytes.
+    /// As long as x.
     Full(&'a [u8]),
     /// Compressed: whether y is odd.
     Odd(bool),
+}
+
+/// One step of key management.
+#[derive(Clone, Copy, Debug)]
+pub enum Step<'a> {
+    /// HKDF (RFC 5869), extract and expand: `length` bytes, those of the key that is needed next.
+    Hkdf {
+        /// Hash.
+        hash: Hash,
+        /// None: zeros of the hash's length.
+        salt: Option<&'a [u8]>,
+        /// What the key is bound to.
+        info: Info<'a>,
+        /// Bytes.
+        length: usize,
+    },
+    /// HKDF-AES (RFC 9053 §5.1): no extract step, no salt, AES-CBC-MAC for the PRF. The secret at hand is its AES key.
+    HkdfAes {
+        /// What the key is bound to.
+        info: Info<'a>,
+        /// Bytes.
+        length: usize,
+    },
+    /// AES key unwrap (RFC 3394).
+    Unwrap {
+        /// `A128KW`, `A192KW` or `A256KW`: fixes the length of the secret at hand.
+        algorithm: Algorithm,
+        /// 8 bytes longer than the key in it.
+        wrapped: &'a [u8],
+    },
+}
+
+/// The info of a derivation, for COSE a COSE_KDF_Context (RFC 9053 §5.2).
+#[derive(Clone, Copy, Debug)]
+pub struct Info<'a> {
+    /// The bytes, all of them unless `private`.
+    pub bytes: &'a [u8],
+    /// The `priv_other` of the start's key record follows as one more CBOR byte string (SuppPrivInfo). The caller has
+    /// counted it in the array's head; a record without it opens nothing.
+    pub private: bool,
+}
+
+/// Hash of an HKDF.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hash {
+    /// SHA-256.
+    Sha256,
+    /// SHA-512.
+    Sha512,
+}
+
+impl Hash {
+    /// The algorithm that derives from a symmetric secret with it (RFC 9053 §6.1.2).
+    pub(crate) const fn direct(self) -> Algorithm {
+        match self {
+            Self::Sha256 => Algorithm::DirectHkdfSha256,
+            Self::Sha512 => Algorithm::DirectHkdfSha512,
+        }
+    }
 }
 
 /// The nonce of the content step.
@@ -56,10 +142,11 @@ pub enum Nonce<'a> {
     Partial(&'a [u8]),
 }
 
-/// What is to be done with the content key, or with the sender's public key.
+/// What is to be done with the content key, or with the sender's public key. `aads` and `messages` are the trials of a
+/// binding, most likely first; the first that holds wins.
 #[derive(Debug)]
 pub enum Recipe<'a> {
-    /// AEAD open. `aads` are the trials of a binding, most likely first; the first that holds wins.
+    /// AEAD open.
     Decrypt {
         /// Where the content key comes from.
         management: Management<'a>,
@@ -72,7 +159,31 @@ pub enum Recipe<'a> {
         /// Ciphertext and tag.
         ciphertext: &'a [u8],
     },
-    /// Signature check. `messages` are the trials.
+    /// AES-CTR or AES-CBC (RFC 9459), which notice no change: only below a layer that is authentic already.
+    DecryptUnauthenticated {
+        /// The authentic layer above.
+        under: &'a Authentic,
+        /// Where the content key comes from.
+        management: Management<'a>,
+        /// Content algorithm.
+        algorithm: Algorithm,
+        /// 16 bytes.
+        iv: &'a [u8],
+        /// Ciphertext; for CBC with its padding.
+        ciphertext: &'a [u8],
+    },
+    /// MAC check.
+    Mac {
+        /// Where the MAC key comes from.
+        management: Management<'a>,
+        /// MAC algorithm.
+        algorithm: Algorithm,
+        /// What is authenticated, a trial each.
+        messages: &'a [&'a [u8]],
+        /// The tag, at exactly the algorithm's length.
+        tag: &'a [u8],
+    },
+    /// Signature check.
     Verify {
         /// The signer's public key.
         key: &'a KeyRef,
@@ -80,9 +191,16 @@ pub enum Recipe<'a> {
         algorithm: Algorithm,
         /// To-be-signed bytes, a trial each.
         messages: &'a [&'a [u8]],
-        /// r‖s, or Ed25519's 64 bytes.
+        /// ECDSA: r‖s, each at the full width of the order; else as the algorithm writes it.
         signature: &'a [u8],
     },
+}
+
+impl<'a> Info<'a> {
+    /// Info that is public as a whole.
+    pub const fn public(bytes: &'a [u8]) -> Self {
+        Self { bytes, private: false }
+    }
 }
 
 /// Proof that a recipe held. Made by the strongroom alone.
@@ -95,7 +213,7 @@ pub struct Authentic {
 }
 
 impl Authentic {
-    /// The key that made it hold.
+    /// The key that made it hold; of an agreement with a sender's static key, the sender's.
     pub const fn key(&self) -> &KeyRef {
         &self.key
     }
@@ -110,8 +228,9 @@ impl Authentic {
         self.trial
     }
 
-    /// Whether the key proves its device as the sender: a signature, or an AEAD key that one device alone holds.
-    /// Not so for what only our public key protects.
+    /// Whether the key proves its device as the sender: a signature, a symmetric key that one device alone holds, or an
+    /// agreement with the sender's static key. Not so for what only our public key protects, nor for what was decrypted
+    /// without authentication.
     pub const fn proves_sender(&self) -> bool {
         self.sender
     }

@@ -3,6 +3,7 @@
 
 pub(crate) mod device;
 pub(crate) mod key;
+pub(crate) mod name;
 
 use std::ffi::OsString;
 use std::fmt::Write;
@@ -22,7 +23,8 @@ use crate::rest::{Locked, Ring};
 use crate::root::RootKey;
 
 /// Schema versions in order; a database of version n has had the first n applied.
-const SCHEMA: &[&str] = &[include_str!("records/schema_1.sql"), include_str!("records/webhooks.sql")];
+const SCHEMA: &[&str] =
+    &[include_str!("records/schema_1.sql"), include_str!("records/schema_2.sql"), include_str!("records/schema_3.sql")];
 
 /// Set on every connection and read back: a setting that SQLite silently refuses is a failure.
 const SETTINGS: &[(&str, &str, Value)] = &[

@@ -78,12 +78,61 @@ fn k1_no_secret_byte_is_readable_at_rest() {
     }
 }
 
+/// SuppPrivInfo and the parts of an RSA key are secrets like any other.
+#[test]
+fn k1_other_secrets_are_not_readable_at_rest() {
+    use base64ct::{Base64UrlUnpadded, Encoding};
+    let (folder, keystore) = on_disk();
+    let priv_other = Base64UrlUnpadded::encode_string(CANARY);
+    let gateway =
+        crate::fixture::GATEWAY_JWK.replace(r#""profile""#, &format!(r#""priv_other":"{priv_other}","profile""#));
+    import(&keystore, &gateway);
+    let rsa = include_str!("import/tests/rsa_pkcs8.pem");
+    let options = ImportOptions {
+        kid: Some(b"rsa".to_vec()),
+        algs: vec!["RSAES-OAEP w/ SHA-256".to_owned()],
+        ..ImportOptions::default()
+    };
+    keystore.import(rsa.as_bytes(), &options).unwrap();
+    let body: String = rsa.lines().filter(|line| !line.starts_with("-----")).collect();
+    let der = base64ct::Base64::decode_vec(&body).unwrap();
+    // A stretch of the private exponent, which lies between modulus and primes.
+    let secrets = [forms(CANARY), forms(&der[330..362])].concat();
+    let listed = format!("{:?}", keystore.keys("default").unwrap());
+    drop(keystore);
+    for secret in secrets {
+        assert_eq!(holds(folder.path(), &secret), Vec::<String>::new());
+        assert!(!listed.contains(&*String::from_utf8_lossy(&secret)));
+    }
+    let again = Keystore::open(folder.path(), defaults()).unwrap();
+    assert!(key(&again, "67772d31").policy.kdf_inputs.priv_other);
+}
+
+#[test]
+fn a_database_of_the_first_schema_is_migrated() {
+    let (folder, keystore) = on_disk();
+    import(&keystore, &key_set());
+    edit(&keystore, "DROP TABLE key_name; PRAGMA user_version = 1");
+    drop(keystore);
+    let keystore = Keystore::open(folder.path(), defaults()).unwrap();
+    assert_eq!(find(&keystore, "01a2b3c4").unwrap(), 1);
+    assert_eq!(keystore.find("default", Some(Name::Ski(&[7]))).unwrap().len(), 0);
+    let options = ImportOptions {
+        device: Some("meter-7".to_owned()),
+        algs: vec!["ES256".to_owned()],
+        ..ImportOptions::default()
+    };
+    let imported = keystore.import(include_bytes!("import/tests/certificate.pem"), &options).unwrap();
+    let ski = bytes(&imported[0].kid_hex);
+    assert_eq!(keystore.find("default", Some(Name::Ski(&ski))).unwrap().len(), 1);
+}
+
 #[test]
 fn k1_an_import_error_quotes_no_byte() {
     let keystore = offline(&key_set());
     for field in ["k", "d", "kty", "alg", "use"] {
         for value in ["\"c2VjcmV0LXNlY3JldA!\"", "{\"x\":\"c2VjcmV0LXNlY3JldA\"}", "[\"c2VjcmV0LXNlY3JldA\"]", "5555"] {
-            for kty in ["oct", "EC", "OKP"] {
+            for kty in ["oct", "EC", "OKP", "RSA", "AKP"] {
                 let rest = if field == "kty" { String::new() } else { format!(r#","kty":"{kty}""#) };
                 let file = format!(r#"{{"crv":"P-256","{field}":{value}{rest}}}"#);
                 let error = keystore.import(file.as_bytes(), &ImportOptions::default()).unwrap_err().to_string();
@@ -350,6 +399,9 @@ mod secrets_do_not_wander {
 
     lacks!(crate::private_key::Scalar: Clone, std::fmt::Debug, std::fmt::Display, PartialEq, serde::Serialize);
     lacks!(crate::private_key::Symmetric: Clone, std::fmt::Debug, std::fmt::Display, PartialEq, serde::Serialize);
+    lacks!(crate::private_key::X25519: Clone, std::fmt::Debug, std::fmt::Display, PartialEq, serde::Serialize);
+    lacks!(crate::private_key::RsaPrivate: Clone, std::fmt::Debug, std::fmt::Display, PartialEq, serde::Serialize);
+    lacks!(crate::private_key::Secrets: Clone, std::fmt::Debug, std::fmt::Display, PartialEq, serde::Serialize);
     lacks!(crate::private_key::KeyMaterial: Clone, std::fmt::Debug, std::fmt::Display, PartialEq, serde::Serialize);
     lacks!(crate::root::RootKey: Clone, std::fmt::Debug, std::fmt::Display, PartialEq, serde::Serialize);
     lacks!(crate::rest::Dek: Clone, std::fmt::Debug, std::fmt::Display, PartialEq, serde::Serialize);
@@ -362,6 +414,22 @@ proptest! {
     fn no_file_makes_import_panic(file in proptest::collection::vec(any::<u8>(), 0..200)) {
         let keystore = Keystore::ephemeral(defaults()).unwrap();
         assert!(keystore.import(&file, &ImportOptions::default()).is_err());
+    }
+
+    #[test]
+    fn no_altered_der_makes_import_panic(which in 0..3_usize, at in 0..2_000_usize, byte in any::<u8>(), cut in any::<bool>()) {
+        use base64ct::{Base64, Encoding};
+        let pem = [
+            include_str!("import/tests/certificate.pem"),
+            include_str!("import/tests/p384_pkcs8.pem"),
+            include_str!("import/tests/rsa_pkcs8.pem"),
+        ][which];
+        let body: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
+        let mut file = Base64::decode_vec(&body).unwrap();
+        let at = at % file.len();
+        if cut { file.truncate(at) } else { file[at] ^= byte }
+        let taken = Keystore::ephemeral(defaults()).unwrap().import(&file, &ImportOptions::default()).is_ok();
+        assert!(!taken || !cut, "cut to {at}");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use clap::Args;
 use serde_json::json;
 
 use crate::cli::{Failed, read_bytes, say};
-use crate::envelope::{self, Envelope};
+use crate::envelope::{self, Envelope, Reading};
 use crate::item::Sealed;
 
 /// Show what an envelope says of itself: all of it unproven
@@ -21,6 +21,9 @@ pub(super) struct Arguments {
     /// Structure of an untagged COSE message
     #[arg(long, value_enum, value_name = "T")]
     pub(super) cose_type: Option<super::open::CoseType>,
+    /// Print CBOR diagnostic notation instead (RFC 8949 §8)
+    #[arg(long)]
+    pub(super) diag: bool,
 }
 
 const EXAMPLE: &str = "\
@@ -33,8 +36,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failed> {
         bytes: read_bytes(&arguments.file)?.into(),
         cose_type: arguments.cose_type.map(crate::item::CoseType::from),
     };
+    if arguments.diag {
+        say(minicbor::display(&sealed.bytes));
+        return Ok(ExitCode::SUCCESS);
+    }
     let format = envelope::recognise(&sealed.bytes, sealed.cose_type);
-    let (says, fault) = match Envelope::parse(&sealed, &envelope::Limits::default()) {
+    let (says, fault) = match Envelope::parse(&sealed, &Reading::strict(&envelope::Limits::default())) {
         Ok(envelope) => (envelope.describe(), None),
         Err(fault) => (serde_json::Value::Null, Some(fault)),
     };

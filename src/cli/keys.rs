@@ -147,6 +147,7 @@ fn import(asked: &ImportArguments) -> Result<(), Failed> {
         tenant: None,
         profile: asked.profile.clone(),
         algs: asked.alg.clone(),
+        also: Vec::new(),
     };
     for file in &asked.files {
         let imported = keystore.import(&read_bytes(file)?, &options);

@@ -12,12 +12,14 @@ use serde_json::{Value, json};
 
 use crate::cli::{Failed, now, read_bytes, say};
 use crate::envelope;
-use crate::guard::Arrival;
 use crate::guard::settled::{Facts, Refusal};
-use crate::item::{Claims, Reason, Sealed, Timestamp, Verdict};
+use crate::guard::{Arrival, Guess};
+use crate::item::{Claims, Compat, Departure, Reason, Sealed, Timestamp, Verdict};
 use crate::opening::{self, House};
 use crate::payload::Payload;
 use crate::store::ledger::{Finding, Held};
+
+mod explain;
 
 /// Open one envelope, offline; print one JSON verdict
 #[derive(Args, Debug)]
@@ -42,8 +44,20 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "HEX", value_parser = hex_bytes)]
     pub(super) aad: Option<HexBytes>,
     /// Departures from the strict default, by name, comma-separated; `all` for every one
-    #[arg(long, value_name = "NAME,...", value_delimiter = ',', value_parser = compat)]
-    pub(super) compat: Vec<Compat>,
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',', value_parser = departure)]
+    pub(super) compat: Vec<String>,
+    /// The content, where the envelope leaves it out
+    #[arg(long, value_name = "FILE")]
+    pub(super) detached: Option<PathBuf>,
+    /// Of a COSE_Sign: one signer suffices, or all that are known must hold
+    #[arg(long, value_enum, default_value_t = Signers::Any)]
+    pub(super) signers: Signers,
+    /// Where it does not open, say which check failed, and which other value of the keys' records would have opened it
+    #[arg(long)]
+    pub(super) explain: bool,
+    /// A kid context that the device may have derived its keys with, for `--explain`
+    #[arg(long, value_name = "HEX", value_parser = hex_bytes, requires = "explain")]
+    pub(super) context: Vec<HexBytes>,
     /// Format of the envelope
     #[arg(long, value_enum, default_value_t = Format::Auto)]
     pub(super) format: Format,
@@ -106,23 +120,28 @@ impl From<CoseType> for crate::item::CoseType {
     }
 }
 
-/// One departure from the strict default.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Compat {
+/// How many signers must hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Signers {
     All,
-    UnauthenticatedSender,
+    Any,
 }
 
-fn compat(name: &str) -> Result<Compat, &'static str> {
-    match name {
-        "all" => Ok(Compat::All),
-        "unauthenticated-sender" => Ok(Compat::UnauthenticatedSender),
-        _ => Err("known are: unauthenticated-sender, all"),
-    }
+/// A name that is known.
+fn departure(name: &str) -> Result<String, String> {
+    Compat::default().allow(name).map(|()| name.to_owned())
+}
+
+fn compat(arguments: &Arguments) -> Result<Compat, Failed> {
+    let mut compat = Compat::default();
+    arguments.compat.iter().try_for_each(|name| compat.allow(name)).map_err(Failed::Usage)?;
+    Ok(compat)
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failed> {
-    let house = house(arguments)?;
+    let compat = compat(arguments)?;
+    let house = house(arguments, &compat)?;
+    let detached = arguments.detached.as_deref().map(read_bytes).transpose()?;
     let sealed = Sealed {
         bytes: read_bytes(&arguments.file)?.into(),
         cose_type: arguments.cose_type.map(crate::item::CoseType::from),
@@ -133,8 +152,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failed> {
         tenant: "default",
         received_at: arguments.at.unwrap_or_else(now),
         claims: &claims,
-        unauthenticated_sender: !arguments.compat.is_empty(),
+        unauthenticated_sender: compat.allows(Departure::UnauthenticatedSender),
         external_aad: arguments.aad.as_ref().map(|aad| aad.0.as_slice()),
+        compat: &compat,
+        detached: detached.as_deref(),
+        all_signers: arguments.signers == Signers::All,
+        guess: Guess::default(),
     };
     let finding = opening::find(&house, &arrival, &sealed).map_err(|failure| Failed::said(failure.to_string()))?;
     let (verdict, code) = match &finding {
@@ -142,16 +165,37 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failed> {
         Finding::Refused(refusal) => (refused(refusal), 3),
         Finding::Held(held) => (waiting(held), 4),
     };
-    say(with_claims(verdict, &claims));
+    let mut verdict = with_claims(verdict, &claims);
+    if arguments.explain && code != 0 {
+        let scene = scene(arguments, arrival)?;
+        verdict["explanation"] = json!(explain::run(&scene, &sealed)?);
+    }
+    say(verdict);
     Ok(ExitCode::from(code))
 }
 
+/// What `--explain` may vary.
+fn scene<'a>(arguments: &Arguments, arrival: Arrival<'a>) -> Result<explain::Scene<'a>, Failed> {
+    let (mut keys, mut opaque) = (Vec::new(), Vec::new());
+    for file in arguments.jwks.iter().chain(&arguments.key) {
+        let bytes = read_bytes(file)?;
+        match serde_json::from_slice(&bytes) {
+            Ok(json) => keys.push(json),
+            Err(_) => opaque.push(bytes),
+        }
+    }
+    let audience = arguments.audience.iter().cloned().collect();
+    let contexts = arguments.context.iter().map(|context| context.0.clone()).collect();
+    Ok(explain::Scene { keys, opaque, audience, arrival, contexts })
+}
+
 /// The keys of this call, in memory, and the rooms' limits.
-fn house(arguments: &Arguments) -> Result<House, Failed> {
+fn house(arguments: &Arguments, compat: &Compat) -> Result<House, Failed> {
     let audience = arguments.audience.iter().cloned().collect();
     let keystore = Keystore::ephemeral(Defaults { audience }).map_err(|error| Failed::said(error.to_string()))?;
     for file in arguments.jwks.iter().chain(&arguments.key) {
-        let imported = keystore.import(&read_bytes(file)?, &ImportOptions::default());
+        let options = ImportOptions { also: opening::off_by_default(compat), ..ImportOptions::default() };
+        let imported = keystore.import(&read_bytes(file)?, &options);
         imported.map_err(|error| Failed::said(format!("{}: {error}", file.display())))?;
     }
     Ok(House::new(keystore.into(), envelope::Limits::default()))

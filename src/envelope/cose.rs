@@ -1,38 +1,63 @@
 //! COSE messages (RFC 9052), read strictly: definite lengths, shortest forms, no duplicate labels, nothing left over.
 //!
 //! Imports `item`, `envelope`, minicbor. Protected bytes are kept verbatim; `h'a0'` counts as `h''` (RFC 9052 §5.3).
-//! `scan` walks the bytes once with a bounded stack; `headers` and the typed walk here then read what is known to be
-//! well-formed.
+//! `scan` walks the bytes once with a bounded stack (`lenient` rewrites what compat names allow beside); `walk` then
+//! reads by type what is known to be well-formed, `headers` its buckets; `recipient` says who may be tried, `structure`
+//! builds what a layer authenticates.
 
 use std::ops::Range;
 use std::sync::Arc;
 
+use minicbor::Decoder;
 use minicbor::data::Type;
-use minicbor::{Decoder, Encoder};
 
-use crate::envelope::{Binding, Fault};
-use crate::item::{CoseType, Reason};
+use crate::envelope::{Fault, Reading};
+use crate::item::{Compat, ContentType, CoseType, Departure, Reason};
 
+mod algorithm;
+mod countersign;
 mod describe;
 pub mod headers;
+mod key;
+mod lenient;
 mod profile;
+mod recipient;
 mod scan;
+mod structure;
+mod walk;
+mod x509;
 
-pub use headers::{Bucket, Ephemeral, EphemeralY, Headers};
+pub use algorithm::{Algorithm, Kind, Management};
+pub use countersign::{Countersignature, Target};
+pub use headers::{Bucket, Headers};
+pub use key::{Curve, Ordinate, PublicKey};
 pub use profile::Place;
+pub use recipient::{Recipient, Signer, Way};
+pub use structure::{Contradiction, KdfInputs, Party};
+pub use x509::Thumbprint;
 
-/// Most recipients of a message (cose.md §6).
-const RECIPIENTS: u64 = 64;
 /// CBOR tag of a CWT, which may stand outside of any message (RFC 8392 §6).
 const CWT: u64 = 61;
+/// Bytes of an IV of AES-CTR and AES-CBC (RFC 9459 §4.1, §5.1).
+const CIPHER_IV: usize = 16;
+/// Bytes of an Ed448 signature (RFC 8032 §5.2.6): the only sign of the curve that EdDSA gives before the key is known.
+const ED448: usize = 114;
 
-/// The structures that this reader knows.
+const NOT_PROTECTED: Fault = Fault { reason: Reason::AlgNotProtected, detail: "algorithm in the unprotected header" };
+
+/// The structures of RFC 9052.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Structure {
     /// COSE_Encrypt.
     Encrypt,
     /// COSE_Encrypt0.
     Encrypt0,
+    /// COSE_Mac.
+    Mac,
+    /// COSE_Mac0.
+    Mac0,
+    /// COSE_Sign.
+    Sign,
     /// COSE_Sign1.
     Sign1,
 }
@@ -43,12 +68,45 @@ impl Structure {
         match self {
             Self::Encrypt => "COSE_Encrypt",
             Self::Encrypt0 => "COSE_Encrypt0",
+            Self::Mac => "COSE_Mac",
+            Self::Mac0 => "COSE_Mac0",
+            Self::Sign => "COSE_Sign",
             Self::Sign1 => "COSE_Sign1",
+        }
+    }
+
+    /// Whether its content is ciphertext; else it stands in the clear, below a signature or MAC.
+    pub const fn encrypts(self) -> bool {
+        matches!(self, Self::Encrypt | Self::Encrypt0)
+    }
+
+    /// Whether signatures make it authentic.
+    pub const fn signs(self) -> bool {
+        matches!(self, Self::Sign | Self::Sign1)
+    }
+
+    const fn of(cose_type: CoseType) -> Self {
+        match cose_type {
+            CoseType::Encrypt => Self::Encrypt,
+            CoseType::Encrypt0 => Self::Encrypt0,
+            CoseType::Mac => Self::Mac,
+            CoseType::Mac0 => Self::Mac0,
+            CoseType::Sign => Self::Sign,
+            CoseType::Sign1 => Self::Sign1,
+        }
+    }
+
+    const fn serves(self, kind: Kind) -> bool {
+        match kind {
+            Kind::Aead { .. } | Kind::Cipher { .. } => self.encrypts(),
+            Kind::Mac { .. } => matches!(self, Self::Mac | Self::Mac0),
+            Kind::Signature => matches!(self, Self::Sign1),
+            Kind::Management(_) => false,
         }
     }
 }
 
-/// A parsed message: `[protected, unprotected, content, signature | recipients]`, RFC 9052 §4.2, §5.1, §5.2.
+/// A parsed message: `[protected, unprotected, content, signature | tag | signers, recipients]`.
 #[derive(Clone, Debug)]
 pub struct Message {
     bytes: Arc<[u8]>,
@@ -56,18 +114,12 @@ pub struct Message {
     place: Place,
     protected: Range<usize>,
     headers: Headers,
+    algorithm: Option<&'static Algorithm>,
     content: Range<usize>,
-    signature: Range<usize>,
+    detached: bool,
+    authenticator: Range<usize>,
     recipients: Vec<Recipient>,
-}
-
-/// `[protected, unprotected, ciphertext]`, RFC 9052 §5.1.
-#[derive(Clone, Debug)]
-pub struct Recipient {
-    protected: Range<usize>,
-    headers: Headers,
-    ciphertext: Range<usize>,
-    nested: bool,
+    signers: Vec<Signer>,
 }
 
 /// Whether `bytes` are one whole COSE message of any type, tagged or named, nothing left over.
@@ -148,7 +200,21 @@ const fn type_of_tag(tag: u64) -> Option<CoseType> {
 
 impl Message {
     /// Parses one message that fills `bytes`.
-    pub fn parse(bytes: &Arc<[u8]>, named: Option<CoseType>, place: Place) -> Result<Self, Fault> {
+    pub fn parse(
+        bytes: &Arc<[u8]>,
+        named: Option<CoseType>,
+        place: Place,
+        reading: &Reading<'_>,
+    ) -> Result<Self, Fault> {
+        let strict;
+        let bytes = match scan::scan(bytes, 0) {
+            Err(fault) if fault.reason == Reason::Malformed && lenient::is_allowed(reading.compat) => {
+                strict = Arc::from(lenient::strict(bytes, reading.compat)?);
+                &strict
+            }
+            Err(fault) => return Err(fault),
+            Ok(_) => bytes,
+        };
         if scan::scan(bytes, 0)? != bytes.len() {
             return Err(Fault::malformed("bytes after the message"));
         }
@@ -156,52 +222,74 @@ impl Message {
         if !frame.plausible {
             return Err(Fault::malformed("not the elements of its structure"));
         }
-        let structure = match frame.cose_type {
-            CoseType::Encrypt => Structure::Encrypt,
-            CoseType::Encrypt0 => Structure::Encrypt0,
-            CoseType::Sign1 => Structure::Sign1,
-            CoseType::Mac | CoseType::Mac0 | CoseType::Sign => {
-                return Err(Fault::unsupported("a COSE structure that this version does not open"));
-            }
-        };
-        Self::elements(bytes, structure, place, frame.start)
-    }
-
-    /// Reads the array at `start`.
-    fn elements(bytes: &Arc<[u8]>, structure: Structure, place: Place, start: usize) -> Result<Self, Fault> {
-        let mut walk = Walk::at(bytes, start);
-        walk.array()?;
-        let (protected, headers) = walk.buckets()?;
-        let content = walk.byte_string().map_err(|_| Fault::malformed("detached content is not supplied"))?;
-        let (mut signature, mut recipients) = (0..0, Vec::new());
-        match structure {
-            Structure::Sign1 => signature = walk.byte_string()?,
-            Structure::Encrypt => recipients = walk.recipients()?,
-            Structure::Encrypt0 => {}
+        let mut message = walk::message(bytes, Structure::of(frame.cose_type), place, frame.start, reading)?;
+        recipient::judge(&mut message.recipients, reading.compat)?;
+        for signer in &mut message.signers {
+            signer.fault = signer.judge(reading.compat);
         }
-        let bytes = Arc::clone(bytes);
-        let message = Self { bytes, structure, place, protected, headers, content, signature, recipients };
-        message.check_algorithm()?;
-        message.check_nonce()?;
+        message.check(reading.compat)?;
         Ok(message)
     }
 
-    /// The algorithm is authenticated (RFC 9052 §3.1) and known.
-    fn check_algorithm(&self) -> Result<(), Fault> {
-        let Some(alg) = &self.headers.alg else { return Err(Fault::malformed("no algorithm")) };
-        if alg.bucket != Bucket::Protected {
-            return Err(Fault { reason: Reason::AlgNotProtected, detail: "algorithm in the unprotected header" });
+    /// What can be refused without a key, in the order of contract.md §4.
+    fn check(&self, compat: &Compat) -> Result<(), Fault> {
+        if self.structure != Structure::Sign {
+            self.check_algorithm()?;
         }
-        match self.algorithm() {
-            Some(_) => Ok(()),
-            None => Err(Fault::unsupported("an algorithm that this version does not know")),
+        if self.headers.is_misunderstood() {
+            return Err(headers::NOT_UNDERSTOOD);
+        }
+        self.check_protection(compat)?;
+        match (self.first_fault(), self.ways().is_empty()) {
+            (Some(fault), true) => Err(fault),
+            _ => Ok(()),
         }
     }
 
-    /// An AEAD needs an IV or a Partial IV (RFC 9052 §3.1).
-    const fn check_nonce(&self) -> Result<(), Fault> {
-        let nonce = self.headers.iv.is_some() || self.headers.partial_iv.is_some();
-        if nonce || matches!(self.structure, Structure::Sign1) { Ok(()) } else { Err(Fault::malformed("no IV")) }
+    /// The body's algorithm is known, serves this structure, and has the IV that it needs.
+    fn check_algorithm(&self) -> Result<(), Fault> {
+        if self.headers.alg.is_none() {
+            return Err(Fault::malformed("no algorithm"));
+        }
+        match self.algorithm {
+            Some(algorithm) if self.structure.serves(algorithm.kind) => self.check_nonce(algorithm.kind),
+            _ => Err(Fault::unsupported("an algorithm that this version does not know")),
+        }
+    }
+
+    /// An AEAD needs an IV of its length, or a Partial IV that is no longer (RFC 9052 §3.1).
+    fn check_nonce(&self, kind: Kind) -> Result<(), Fault> {
+        let size = match kind {
+            Kind::Aead { nonce, .. } => usize::from(nonce),
+            Kind::Cipher { .. } => CIPHER_IV,
+            Kind::Mac { .. } | Kind::Signature | Kind::Management(_) => return Ok(()),
+        };
+        match (&self.headers.iv, &self.headers.partial_iv) {
+            (Some(iv), None) if iv.value.len() == size => Ok(()),
+            (None, Some(partial)) if (1..=size).contains(&partial.value.len()) => Ok(()),
+            (None, None) => Err(Fault::malformed("no IV")),
+            _ => Err(Fault::malformed("an IV of another length than the algorithm's")),
+        }
+    }
+
+    /// The algorithm is authenticated (RFC 9052 §3.1), unless nothing could be: what authenticates nothing has it
+    /// unprotected, and stands below a layer that is authentic (RFC 9459 §8).
+    fn check_protection(&self, compat: &Compat) -> Result<(), Fault> {
+        let Some(algorithm) = self.algorithm else { return Ok(()) };
+        let protected = self.headers.alg.as_ref().is_some_and(|alg| alg.bucket == Bucket::Protected);
+        match algorithm.kind {
+            Kind::Cipher { .. } if !self.protected.is_empty() => {
+                Err(Fault::malformed("protected headers where nothing protects them"))
+            }
+            Kind::Cipher { .. } if self.place == Place::Outer => {
+                let detail = "encryption without authentication";
+                Err(Fault { reason: Reason::AlgNotAllowed, detail })
+            }
+            Kind::Cipher { .. } => Ok(()),
+            _ if !protected && !compat.allows(Departure::UnprotectedAlg) => Err(NOT_PROTECTED),
+            Kind::Signature => signature_is_off(algorithm, self.authenticator.len(), compat).map_or(Ok(()), Err),
+            Kind::Aead { .. } | Kind::Mac { .. } | Kind::Management(_) => Ok(()),
+        }
     }
 
     /// Where the message stands.
@@ -219,200 +307,88 @@ impl Message {
         &self.headers
     }
 
-    /// The recipients of a COSE_Encrypt.
+    /// The recipients of a COSE_Encrypt or COSE_Mac.
     pub fn recipients(&self) -> &[Recipient] {
         &self.recipients
     }
 
-    /// Bytes of a header value.
-    pub fn slice(&self, range: &Range<usize>) -> &[u8] {
-        &self.bytes[range.clone()]
+    /// The signers of a COSE_Sign.
+    pub fn signers(&self) -> &[Signer] {
+        &self.signers
     }
 
-    /// Ciphertext and tag, or the signed payload.
+    /// Bytes of a header value.
+    pub fn slice(&self, range: &Range<usize>) -> &[u8] {
+        self.bytes.get(range.clone()).unwrap_or_default()
+    }
+
+    /// Ciphertext and tag, or the payload that is signed or authenticated.
     pub fn content(&self) -> &[u8] {
         self.slice(&self.content)
     }
 
-    /// The signature of a COSE_Sign1.
-    pub fn signature(&self) -> &[u8] {
-        self.slice(&self.signature)
+    /// Whether the content was supplied beside the message.
+    pub const fn is_detached(&self) -> bool {
+        self.detached
     }
 
-    /// The registered name of the body's algorithm.
-    pub fn algorithm(&self) -> Option<&'static str> {
-        let id = self.headers.alg.as_ref()?.value?;
-        match self.structure {
-            Structure::Sign1 => signature_algorithm(id),
-            Structure::Encrypt | Structure::Encrypt0 => content_algorithm(id),
-        }
+    /// The body's signature or tag, or the signer's on a way.
+    pub fn authenticator(&self, way: Way) -> &[u8] {
+        self.slice(self.signer(way).map_or(&self.authenticator, Signer::signature))
     }
 
-    /// The kids that this layer asks for: its own, or its recipients'.
+    /// The body's algorithm; none for a COSE_Sign, whose signers have one each.
+    pub const fn algorithm(&self) -> Option<&'static Algorithm> {
+        self.algorithm
+    }
+
+    /// The kids that this layer asks for: its own, or those of its recipients or signers that may be tried.
     pub fn kids(&self) -> impl Iterator<Item = &[u8]> {
-        let own = (self.structure != Structure::Encrypt).then_some(&self.headers);
-        let of_recipients = self.recipients.iter().map(|recipient| &recipient.headers);
-        own.into_iter()
-            .chain(of_recipients)
-            .filter_map(|headers| headers.kid.as_ref())
-            .map(|kid| self.slice(&kid.value))
+        let named = self.ways().into_iter().filter_map(|way| self.naming(way).kid.as_ref());
+        named.map(|kid| self.slice(&kid.value))
     }
 
-    /// Enc_structure (RFC 9052 §5.3) or Sig_structure (§4.4) under `binding`.
-    pub fn authenticated(&self, binding: &Binding) -> Vec<u8> {
-        let (context, payload) = match self.structure {
-            Structure::Encrypt => ("Encrypt", None),
-            Structure::Encrypt0 => ("Encrypt0", None),
-            Structure::Sign1 => ("Signature1", Some(self.content())),
-        };
-        let protected = self.body_protected();
-        let payload_size = payload.map_or(0, <[u8]>::len);
-        let mut out = Vec::with_capacity(32 + protected.len() + binding.aad.len() + payload_size);
-        let mut encoder = Encoder::new(&mut out);
-        // Writing to a Vec does not fail.
-        let _ = encoder
-            .array(if payload.is_some() { 4 } else { 3 })
-            .and_then(|e| e.str(context)?.bytes(protected)?.bytes(&binding.aad))
-            .and_then(|e| payload.map_or(Ok(()), |payload| e.bytes(payload).map(|_| ())));
-        out
-    }
-
-    /// Protected bytes as they enter a structure: a zero-length map is a zero-length string (RFC 9052 §5.3 step 2).
-    fn body_protected(&self) -> &[u8] {
-        match self.slice(&self.protected) {
-            [0xa0] => &[],
-            protected => protected,
-        }
-    }
-
-    /// COSE_KDF_Context of a key-agreement recipient, all party fields null (RFC 9053 §5.2).
-    /// `algorithm` is the key-wrap id, not the content algorithm.
-    pub fn kdf_context(&self, recipient: &Recipient) -> Vec<u8> {
-        let id = recipient.headers.alg.as_ref().and_then(|alg| alg.value).unwrap_or_default();
-        let (wrap, bits) = if id == -29 { (-3, 128) } else { (-5, 256) };
-        let protected = self.slice(&recipient.protected);
-        let mut out = Vec::with_capacity(20 + protected.len());
-        let mut encoder = Encoder::new(&mut out);
-        let nobody = |e: &mut Encoder<&mut Vec<u8>>| e.array(3)?.null()?.null()?.null().map(|_| ());
-        // Writing to a Vec does not fail.
-        let _ = encoder.array(4).and_then(|e| e.i64(wrap).map(|_| ()));
-        let _ = nobody(&mut encoder).and_then(|()| nobody(&mut encoder));
-        let _ = encoder.array(2).and_then(|e| e.u64(bits)?.bytes(protected).map(|_| ()));
-        out
+    /// The structure that the content is again, where its content type says so: a CoAP Content-Format of RFC 9052 §10.3
+    /// or the media type `application/cose`.
+    pub fn nested(&self) -> Option<CoseType> {
+        nested_type(&self.headers.content_type.as_ref()?.value)
     }
 }
 
-impl Recipient {
-    /// The recipient's headers.
-    pub const fn headers(&self) -> &Headers {
-        &self.headers
-    }
-
-    /// Range of the wrapped key.
-    pub const fn ciphertext(&self) -> &Range<usize> {
-        &self.ciphertext
-    }
-
-    /// The registered name of the recipient's algorithm; none where this reader cannot use the recipient, which then is
-    /// skipped and harms no other (cose.md §3, key binding).
-    pub fn algorithm(&self) -> Option<&'static str> {
-        let alg = self.headers.alg.as_ref()?;
-        (alg.bucket == Bucket::Protected && !self.nested).then_some(())?;
-        match alg.value? {
-            -29 => Some("ECDH-ES+A128KW"),
-            -31 => Some("ECDH-ES+A256KW"),
-            _ => None,
-        }
+/// Bytes of a protected bucket as they enter a structure: a map of no entries is no bytes (RFC 9052 §4.4, §5.3, §6.3).
+const fn verbatim(protected: &[u8]) -> &[u8] {
+    match protected {
+        [0xa0] => &[],
+        protected => protected,
     }
 }
 
-const fn content_algorithm(id: i64) -> Option<&'static str> {
-    // RFC 9053 §4
-    Some(match id {
-        1 => "A128GCM",
-        3 => "A256GCM",
-        10 => "AES-CCM-16-64-128",
-        24 => "ChaCha20-Poly1305",
-        30 => "AES-CCM-16-128-128",
-        _ => return None,
-    })
+/// Why a signature algorithm is refused before any look-up, if it is.
+fn signature_is_off(algorithm: &Algorithm, signature: usize, compat: &Compat) -> Option<Fault> {
+    let ed448 = algorithm.name == "Ed448" || algorithm.name == "EdDSA" && signature == ED448;
+    let off = ed448 && !compat.allows(Departure::Ed448);
+    off.then_some(Fault { reason: Reason::AlgNotAllowed, detail: "Ed448 is off" })
 }
 
-const fn signature_algorithm(id: i64) -> Option<&'static str> {
-    // RFC 9053 §2, RFC 9864
-    Some(match id {
-        -7 => "ES256",
-        -9 => "ESP256",
-        // EdDSA: the key's curve decides; only Ed25519 keys exist here
-        -8 | -19 => "Ed25519",
-        _ => return None,
-    })
-}
-
-/// The typed walk over scanned bytes.
-struct Walk<'a> {
-    bytes: &'a [u8],
-    decoder: Decoder<'a>,
-}
-
-impl<'a> Walk<'a> {
-    fn at(bytes: &'a [u8], start: usize) -> Self {
-        let mut decoder = Decoder::new(bytes);
-        decoder.set_position(start);
-        Self { bytes, decoder }
-    }
-
-    fn array(&mut self) -> Result<u64, Fault> {
-        self.decoder.array().ok().flatten().ok_or(Fault::malformed("an array is due"))
-    }
-
-    fn byte_string(&mut self) -> Result<Range<usize>, Fault> {
-        let length = self.decoder.bytes().map_err(|_| Fault::malformed("a byte string is due"))?.len();
-        let end = self.decoder.position();
-        Ok(end - length..end)
-    }
-
-    /// The protected bucket, verbatim, and the headers of both buckets.
-    fn buckets(&mut self) -> Result<(Range<usize>, Headers), Fault> {
-        let protected = self.byte_string()?;
-        if !protected.is_empty() && scan::scan(&self.bytes[protected.clone()], 1)? != protected.len() {
-            return Err(Fault::malformed("bytes after the protected header map"));
+/// What a content type says of an envelope within.
+pub fn nested_type(content_type: &ContentType) -> Option<CoseType> {
+    match content_type {
+        ContentType::Format(number) => type_of_tag(*number),
+        ContentType::Media(media) => {
+            let (kind, parameters) = media.split_once(';')?;
+            kind.trim().eq_ignore_ascii_case("application/cose").then_some(())?;
+            let (name, value) = parameters.trim().split_once('=')?;
+            name.trim().eq_ignore_ascii_case("cose-type").then_some(())?;
+            Some(match value.trim().trim_matches('"') {
+                "cose-encrypt" => CoseType::Encrypt,
+                "cose-encrypt0" => CoseType::Encrypt0,
+                "cose-mac" => CoseType::Mac,
+                "cose-mac0" => CoseType::Mac0,
+                "cose-sign" => CoseType::Sign,
+                "cose-sign1" => CoseType::Sign1,
+                _ => return None,
+            })
         }
-        let unprotected = self.decoder.position();
-        let mut headers = Headers::default();
-        headers.read(self.bytes, protected.clone(), Bucket::Protected)?;
-        self.decoder.skip().map_err(|_| Fault::malformed("a header map is due"))?;
-        headers.read(self.bytes, unprotected..self.decoder.position(), Bucket::Unprotected)?;
-        headers.check()?;
-        Ok((protected, headers))
-    }
-
-    fn recipients(&mut self) -> Result<Vec<Recipient>, Fault> {
-        let count = self.array()?;
-        if count == 0 {
-            return Err(Fault::malformed("no recipient"));
-        }
-        if count > RECIPIENTS {
-            return Err(Fault { reason: Reason::TooLarge, detail: "too many recipients" });
-        }
-        (0..count).map(|_| self.recipient()).collect()
-    }
-
-    fn recipient(&mut self) -> Result<Recipient, Fault> {
-        let arity = self.array()?;
-        if !(3..=4).contains(&arity) {
-            return Err(Fault::malformed("not the elements of a recipient"));
-        }
-        let (protected, headers) = self.buckets()?;
-        let ciphertext = match self.decoder.datatype() {
-            Ok(Type::Null) => self.decoder.skip().map(|()| 0..0).map_err(|_| Fault::malformed("recipient"))?,
-            _ => self.byte_string()?,
-        };
-        let nested = arity == 4;
-        if nested {
-            self.decoder.skip().map_err(|_| Fault::malformed("recipient"))?;
-        }
-        Ok(Recipient { protected, headers, ciphertext, nested })
     }
 }
 

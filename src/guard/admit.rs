@@ -3,23 +3,40 @@
 //! May import `guard`, `item`, `envelope`, and the keystore's data (`keystore::key`), never its operations: an
 //! [`Admitted`] is what `open` demands, and only this file makes one.
 
-use keystore::key::{Algorithm, KeyRef, Kty, PathBinding, Policy, Shape, Status};
+use keystore::key::{Algorithm, KeyRef, PathBinding, Policy, Shape, Status};
 
-use crate::envelope::cose::{Message, Place, Structure};
+use crate::envelope::cose::{Message, Place, Structure, Way};
 use crate::envelope::{Binding, Envelope};
+use crate::guard::admit::fitness::Fitness;
 use crate::guard::{Arrival, Denied};
-use crate::item::{ContentType, Reason};
+use crate::item::{ContentType, Departure, Reason};
+
+mod fitness;
+mod kdf;
 
 /// CoAP Content-Format of `application/cose; cose-type="cose-sign1"`.
 const SIGN1: u64 = 18;
 
-/// A key that an envelope names, and where: the recipient's place, 0 for a layer without recipients.
+/// A key that an envelope names, and the way on which it does.
 #[derive(Clone, Debug)]
 pub struct Candidate {
-    /// Index among the recipients.
-    pub recipient: usize,
+    /// Through the body, a signer, or recipients.
+    pub way: Way,
     /// The key.
     pub key: KeyRef,
+    /// Whose static key it agrees with, on a way that does.
+    pub peer: Peer,
+}
+
+/// The sender's side of a key agreement.
+#[derive(Clone, Debug)]
+pub enum Peer {
+    /// As the envelope gives it, or none at all.
+    Wire,
+    /// A static key that is known.
+    Known(KeyRef),
+    /// A static key as the envelope gives it, where the key record names another: tried only to tell the two apart.
+    Contradicting,
 }
 
 /// A layer that may be tried.
@@ -32,10 +49,13 @@ pub struct Admitted {
 /// One key, one algorithm, and the bindings under which to try them.
 #[derive(Debug)]
 pub struct Attempt {
-    recipient: usize,
+    way: Way,
     key: KeyRef,
+    peer: Peer,
     algorithm: Algorithm,
-    management: Option<Algorithm>,
+    management: Option<&'static str>,
+    kdf_context: Vec<u8>,
+    kid_context: Option<Option<Vec<u8>>>,
     bound: Bound,
 }
 
@@ -61,9 +81,19 @@ impl Admitted {
 }
 
 impl Attempt {
-    /// Index of the recipient that the key belongs to.
-    pub const fn recipient(&self) -> usize {
-        self.recipient
+    /// The way on which the key is named.
+    pub const fn way(&self) -> Way {
+        self.way
+    }
+
+    /// The sender's side of a key agreement.
+    pub const fn peer(&self) -> &Peer {
+        &self.peer
+    }
+
+    /// COSE_KDF_Context, where the way derives a key.
+    pub fn kdf_context(&self) -> &[u8] {
+        &self.kdf_context
     }
 
     /// The key.
@@ -71,13 +101,21 @@ impl Attempt {
         &self.key
     }
 
+    /// The kid context that a key is derived with: the message's, unless another is guessed.
+    pub fn kid_context<'a>(&'a self, message: &'a Message) -> Option<&'a [u8]> {
+        match &self.kid_context {
+            Some(guessed) => guessed.as_deref(),
+            None => message.headers().kid_context.as_ref().map(|context| message.slice(&context.value)),
+        }
+    }
+
     /// The algorithm of the content step.
     pub const fn algorithm(&self) -> Algorithm {
         self.algorithm
     }
 
-    /// The key-management algorithm, where the layer has recipients.
-    pub const fn management(&self) -> Option<Algorithm> {
+    /// Name of the key-management algorithm, where the layer has recipients.
+    pub const fn management(&self) -> Option<&'static str> {
         self.management
     }
 
@@ -90,6 +128,7 @@ impl Attempt {
     /// Bindings that agree with the claims and the policy. The number of trials is `open`'s to bound.
     pub fn fitting(&self) -> Vec<Binding> {
         match &self.bound {
+            _ if matches!(self.peer, Peer::Contradicting) => Vec::new(),
             Bound::Given(binding) => vec![binding.clone()],
             Bound::Profile { claimed } => {
                 profile_bindings(&self.key, &fitting_paths(&self.key.policy, claimed.as_deref()), true)
@@ -100,6 +139,9 @@ impl Attempt {
     /// Bindings that do not: tried last, only to tell a swap from a forgery.
     pub fn diagnostic(&self) -> Vec<Binding> {
         match &self.bound {
+            Bound::Given(binding) if matches!(self.peer, Peer::Contradicting) => {
+                vec![Binding { fitting: false, ..binding.clone() }]
+            }
             Bound::Given(_) => Vec::new(),
             Bound::Profile { claimed } => {
                 profile_bindings(&self.key, &other_paths(&self.key.policy, claimed.as_deref()), false)
@@ -123,18 +165,23 @@ pub fn admit(envelope: Envelope, candidates: Vec<Candidate>, arrival: &Arrival<'
     if attempts.is_empty() { Err(denied) } else { Ok(Admitted { envelope, attempts }) }
 }
 
-/// Judges one key for one layer, in the order of contract.md §4.
+/// Judges one key for one way, in the order of contract.md §4.
 fn attempt(message: &Message, candidate: Candidate, arrival: &Arrival<'_>) -> Result<Attempt, Denied> {
-    let Candidate { recipient, key } = candidate;
+    let Candidate { way, key, peer } = candidate;
     let policy = &key.policy;
     if policy.strict_profile {
-        strict_form(message, recipient)?;
+        strict_form(message, way)?;
     }
-    usable(message.structure(), &key, arrival)?;
-    let (algorithm, management) = algorithms(message, recipient, &key)?;
+    let fitness = Fitness::of(message, way, &key, arrival.guess.algorithm)?;
+    usable(&fitness, &key, arrival)?;
+    fitness.allowed(&key, arrival)?;
     shape_allowed(message, policy)?;
+    let unchecked = arrival.compat.allows(Departure::KdfNoNonce);
+    let kdf_context = kdf::context(message, way, &key, unchecked)?;
     let bound = bound(message, &key, arrival);
-    let attempt = Attempt { recipient, key, algorithm, management, bound };
+    let (algorithm, management) = (fitness.content, fitness.management);
+    let kid_context = arrival.guess.kid_context.map(|guessed| guessed.map(<[u8]>::to_vec));
+    let attempt = Attempt { way, key, peer, algorithm, management, kdf_context, kid_context, bound };
     if attempt.has_no_binding() {
         return Err(Denied::new(
             Reason::BindingMismatch,
@@ -144,28 +191,23 @@ fn attempt(message: &Message, candidate: Candidate, arrival: &Arrival<'_>) -> Re
     Ok(attempt)
 }
 
-fn strict_form(message: &Message, recipient: usize) -> Result<(), Denied> {
+fn strict_form(message: &Message, way: Way) -> Result<(), Denied> {
     if message.structure() == Structure::Sign1 && message.place() == Place::Outer {
         return Err(Denied::new(Reason::ShapeNotAllowed, "a signed message that is not encrypted"));
     }
     let broken = |detail| Denied::new(Reason::Malformed, detail);
     message.profile_form(message.place()).map_err(broken)?;
-    match message.recipients().get(recipient) {
+    match message.recipient(way) {
         Some(recipient) => message.profile_recipient(recipient).map_err(broken),
         None => Ok(()),
     }
 }
 
 /// State, time, type, use and format of the key (keystore.md §5). Disabled is judged now, windows at arrival.
-fn usable(structure: Structure, key: &KeyRef, arrival: &Arrival<'_>) -> Result<(), Denied> {
-    let serves = match structure {
-        Structure::Encrypt => key.kty == Kty::Ec2P256 && key.private,
-        Structure::Encrypt0 => key.kty == Kty::Symmetric,
-        Structure::Sign1 => matches!(key.kty, Kty::Ec2P256 | Kty::OkpEd25519) && !key.private,
-    };
+fn usable(fitness: &Fitness, key: &KeyRef, arrival: &Arrival<'_>) -> Result<(), Denied> {
     let live = matches!(key.status, Status::Active | Status::Retiring);
     let expired = key.not_after.is_some_and(|end| arrival.received_at.millis() > end);
-    let detail = match (serves, live, expired) {
+    let detail = match (fitness.fits(key), live, expired) {
         (false, ..) => "a key of another type or use",
         (_, false, _) => "a key that is disabled or destroyed",
         (.., true) => "a key outside its time",
@@ -173,29 +215,6 @@ fn usable(structure: Structure, key: &KeyRef, arrival: &Arrival<'_>) -> Result<(
         _ => return Ok(()),
     };
     Err(Denied::new(Reason::KeyNotUsable, detail))
-}
-
-/// Content and key-management algorithm, each one that the key's policy names.
-fn algorithms(message: &Message, recipient: usize, key: &KeyRef) -> Result<(Algorithm, Option<Algorithm>), Denied> {
-    let known = |name: Option<&'static str>| {
-        let unknown = Denied::new(Reason::Unsupported, "an algorithm that this version does not run");
-        name.and_then(Algorithm::from_name).ok_or(unknown)
-    };
-    let algorithm = known(message.algorithm())?;
-    let recipient = message.recipients().get(recipient);
-    let management = recipient.map(|recipient| known(recipient.algorithm())).transpose()?;
-    // One key, one family: the key answers for what it does itself; a wrapped content key is fresh.
-    let own = management.unwrap_or(algorithm);
-    if key.policy.algs.contains(&own) {
-        return Ok((algorithm, management));
-    }
-    let same_type = match key.kty {
-        Kty::Symmetric => own.is_aead(),
-        Kty::Ec2P256 => matches!(own, Algorithm::Es256 | Algorithm::Esp256) || management.is_some(),
-        Kty::OkpEd25519 => own == Algorithm::Ed25519,
-    };
-    let reason = if same_type { Reason::AlgNotAllowed } else { Reason::KeyNotUsable };
-    Err(Denied::new(reason, "an algorithm outside the key's policy"))
 }
 
 /// A symmetric key whose policy asks for a signature does not open what has none.

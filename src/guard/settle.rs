@@ -7,7 +7,7 @@ use keystore::key::{EndpointBinding, KeyRef, Policy, Shape};
 
 use crate::guard::settled::{Counter, Facts, Flag, Sequenced, Settled};
 use crate::guard::{Arrival, Denied};
-use crate::item::{Claims, ContentType, Format, LayerSummary, Proven, Reason, Timestamp};
+use crate::item::{Claims, ContentType, Countersigned, Format, LayerSummary, Proven, Reason, Timestamp};
 use crate::open::{Opened, Proof, ProvenLayer};
 
 /// Content format of a message under the profile that names none: SenML CBOR (profile.md §2, label 3).
@@ -37,7 +37,9 @@ fn judge(opened: &Opened, sender: Option<&ProvenLayer>, arrival: &Arrival<'_>) -
     let mut flags = Vec::new();
     if let Some(sender) = sender {
         shape(layers, sender)?;
-        binding(layers)?;
+    }
+    binding(layers)?;
+    if let Some(sender) = sender {
         agreement(layers)?;
         flags.extend(endpoint(sender.key(), arrival)?);
         addressed(sender)?;
@@ -237,6 +239,7 @@ fn summary(layer: &ProvenLayer) -> LayerSummary {
         structure: layer.structure().to_owned(),
         alg: Some(layer.algorithm().to_owned()),
         kid: Some(layer.key().kid.clone()),
+        countersignatures: layer.countersignatures().to_vec(),
     }
 }
 
@@ -258,7 +261,13 @@ fn proven(layers: &[ProvenLayer], sender: Option<&ProvenLayer>) -> Proven {
         issued_at: issued_at(layers).filter(|_| sender.is_some()),
         audience: bound.and_then(|binding| binding.audience.clone()),
         path: bound.and_then(|binding| binding.path.clone()),
+        countersignatures: verified(layers),
     }
+}
+
+fn verified(layers: &[ProvenLayer]) -> Vec<Countersigned> {
+    let all = layers.iter().flat_map(ProvenLayer::countersignatures);
+    all.filter(|countersigned| countersigned.verified == Some(true)).cloned().collect()
 }
 
 /// The counter of a message: the symmetric key's in S and G, the signing key's in P; in G the number is remembered

@@ -18,6 +18,10 @@ use crate::envelope::Limits;
 use crate::guard::settled::{Facts, Flag};
 use crate::item::{Claims, ItemId, Origin, Reason, Sealed, Taken, Timestamp};
 
+mod round_trips;
+mod shapes;
+mod working_group;
+
 const PATH: &str = "/19/0/0";
 const AUDIENCE: &str = "https://gw.example";
 const NOW_S: i64 = 1_790_856_000;

@@ -8,6 +8,9 @@ use std::sync::Arc;
 use rusqlite::ErrorCode;
 use rusqlite::ffi::{SQLITE_IOERR_DIR_FSYNC, SQLITE_IOERR_FSYNC};
 
+/// How a checksum's complaint begins: SQLite hands on the words of a function, but not its code.
+pub(in crate::store) const ALTERED: &str = "not what was written: ";
+
 /// A fault of ours. Cloned because one failed COMMIT fails every delivery in it. `Display` is for the operator.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Failure {
@@ -117,6 +120,9 @@ impl From<rusqlite::Error> for Failure {
                 if matches!(code.code, ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) =>
             {
                 Self::Damaged(error.to_string())
+            }
+            rusqlite::Error::SqliteFailure(_, Some(words)) if words.starts_with(ALTERED) => {
+                Self::Damaged(words.clone())
             }
             _ => Self::Database(Arc::new(error)),
         }

@@ -11,7 +11,8 @@ use crate::store::{flags, text};
 
 /// The statement that [`write()`] runs.
 pub(in crate::store) const INSERT: &str =
-    "INSERT INTO reading VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
+    "INSERT INTO reading VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13,
+     checksum('reading', ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13))";
 
 const PATH_IS_NAME: i64 = 1;
 const PATH_PROVEN: i64 = 2;
@@ -66,8 +67,8 @@ pub(in crate::store) fn write(
         reading.unit_source,
         anchor_code(reading.time_anchor),
         bits,
-        reading.update_time,
-        reading.sum
+        reading.update_time.map(unsigned_zero),
+        reading.sum.map(unsigned_zero)
     ])?;
     Ok(())
 }
@@ -106,6 +107,11 @@ fn encode(value: Option<&Value>) -> (i64, ToSqlOutput<'_>) {
         Some(Value::Text(value)) => (kind::TEXT, borrowed(ValueRef::Text(value.as_bytes()))),
         Some(Value::Time(value)) => (kind::TIME, ToSqlOutput::from(value.millis())),
     }
+}
+
+/// A REAL column keeps no sign of a zero: its checksum must be of what comes back.
+fn unsigned_zero(number: f64) -> f64 {
+    number + 0.0
 }
 
 const fn borrowed(value: ValueRef<'_>) -> ToSqlOutput<'_> {

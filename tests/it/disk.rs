@@ -367,10 +367,9 @@ fn flipped_bits_of_the_log_never_show_what_was_not_sealed() {
     assert!(damage.wrong.is_empty(), "{:?}", damage.wrong);
 }
 
-/// The pages of the database have no checksum: what a flipped bit does is a figure here, and known (RELIABILITY.md). What
-/// must hold is that nothing panics, and that what is sealed still is not opened as anything else.
+/// Pages have no checksum, but rows have: what is shown is what was sealed, less, or an error.
 #[test]
-fn flipped_bits_of_the_database_end_no_process() {
+fn flipped_bits_of_the_database_never_show_what_was_not_sealed() {
     let (folder, shown) = crashed();
     // All of the log into the database, whose pages are then the only ones.
     Store::open(folder.path(), Limits::default(), Arc::new(SystemClock), Arc::new(())).unwrap().close();
@@ -383,11 +382,8 @@ fn flipped_bits_of_the_database_end_no_process() {
             damage.inflict(folder.path(), &shown, |copy| flip(&copy.join("store.db"), at, bit));
         }
     }
-    let Damage { copies, refused, unreadable, whole, shorter, wrong } = damage;
-    let wrong = wrong.len();
-    println!(
-        "{copies} flips: {refused} refused at start, {unreadable} unreadable, {shorter} less, {wrong} other, {whole} without effect"
-    );
+    println!("{damage:.3000?}");
+    assert!(damage.wrong.is_empty(), "{:?}", damage.wrong);
 }
 
 /// Another process holds the write lock for longer than we wait: 503, and then all goes on.

@@ -1,4 +1,5 @@
-//! A peer that we did not write: pycose opens what `device/` seals, and we open what pycose seals (shapes S and G).
+//! Peers that we did not write. Here pycose opens shapes S and G as `device/` seals them, and we open what pycose seals;
+//! every other shape of COSE, with python-cwt beside it, is in `cose`.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -7,7 +8,9 @@ use std::process::{Command, Stdio};
 use crate::gateway::Gateway;
 use serde_json::{Value, json};
 
-/// The interpreter with pycose, made by `make test`.
+mod cose;
+
+/// The interpreter with the peers, made by `make test`.
 fn python() -> PathBuf {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("a target folder");
     let python = target.join("peers-venv/bin/python");
@@ -16,12 +19,19 @@ fn python() -> PathBuf {
 }
 
 /// Puts questions to the peer, one JSON line each.
-pub(crate) fn ask(script: &str, questions: &[Value]) -> Vec<Value> {
+fn ask(questions: &[Value]) -> Vec<Value> {
+    ask_peer("pycose_peer.py", questions)
+}
+
+/// The same, of a peer by its script. Questions are written beside the reading: a pipe holds only so much.
+pub(crate) fn ask_peer(script: &str, questions: &[Value]) -> Vec<Value> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers").join(script);
     let mut child = Command::new(python()).arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let lines: String = questions.iter().map(|question| format!("{question}\n")).collect();
-    child.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let writer = std::thread::spawn(move || stdin.write_all(lines.as_bytes()));
     let output = child.wait_with_output().unwrap();
+    writer.join().unwrap().unwrap();
     assert!(output.status.success());
     String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
@@ -87,7 +97,7 @@ fn sealed_by_us() -> Vec<Value> {
 #[test]
 fn pycose_opens_what_the_device_seals() {
     let questions = sealed_by_us();
-    let answers = ask("pycose_peer.py", &questions);
+    let answers = ask(&questions);
     assert_eq!(answers.len(), questions.len());
     for (nth, answer) in answers.iter().enumerate() {
         assert_eq!(answer["plaintext_hex"], CONTENT, "{answer}");
@@ -97,7 +107,7 @@ fn pycose_opens_what_the_device_seals() {
     // The peer is no rubber stamp: another path is another binding.
     let mut elsewhere = questions[0].clone();
     elsewhere["path"] = json!("/19/1/0");
-    assert!(ask("pycose_peer.py", &[elsewhere])[0]["error"].is_string());
+    assert!(ask(&[elsewhere])[0]["error"].is_string());
 }
 
 #[test]
@@ -125,7 +135,7 @@ fn we_open_what_pycose_seals() {
             questions.push(question);
         }
     }
-    for (nth, answer) in ask("pycose_peer.py", &questions).iter().enumerate() {
+    for (nth, answer) in ask(&questions).iter().enumerate() {
         let sealed = bytes(answer["sealed_hex"].as_str().unwrap_or_else(|| panic!("{answer}")));
         let item = gateway.deliver(&sealed, Some(DEVICE), Some(PATH));
         assert_eq!(item["verdict"], "opened", "{}: {}", questions[nth]["shape"], item["reason"]);

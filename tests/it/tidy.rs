@@ -21,7 +21,7 @@ struct Room(&'static str, &'static str, &'static str);
 /// The rooms, in the order of the data. Names without a file are planned.
 const ROOMS: &[Room] = &[
     // leaves
-    Room("item", "", "serde jiff hex uuid"),
+    Room("item", "compat", "serde jiff hex uuid"),
     Room("fault", "", ""),
     Room("clock", "", "item"),
     Room("codec", "*", "minicbor serde serde_json base64 hex flate2"),
@@ -47,14 +47,16 @@ const ROOMS: &[Room] = &[
     Room("envelope", "binding cose cms jose", "item codec minicbor der x509_cert serde_json base64 hex"),
     Room("guard/sequence", "", "item serde"),
     Room("guard/settled", "", "item guard/sequence serde"),
-    Room("guard/admit", "", "guard item envelope keystore/key"),
+    Room("guard/admit", "fitness kdf", "guard item envelope keystore/key"),
     Room("guard/settle", "", "item guard guard/sequence guard/settled open keystore/key"),
     Room("guard", "", "item"),
-    Room("open", "", "item envelope guard guard/admit keystore sha2"),
+    Room("open", "countersign find recipe", "item envelope guard guard/admit keystore sha2"),
     Room("payload", "*", "codec item serde serde_json base64 minicbor jiff"),
+    // asked by the command line alone: to a relay or an API client it would be an oracle
+    Room("opening/explain", "", "item guard opening serde"),
     Room(
         "opening",
-        "owner budget",
+        "budget owner",
         "item codec envelope guard guard/admit guard/settle guard/settled open payload store/ledger store/failure clock fault keystore/Keystore keystore/AdminError keystore/OpenError keystore/error keystore/key rayon tracing",
     ),
     // where both streets meet

@@ -173,11 +173,11 @@ fn verifiers_of_others_accept_every_delivery_and_a_rotation_too() {
             questions(both, &second[nth]),
             questions(&got[6..], &third[nth]),
         ];
-        let answers = peers::ask("webhook_peer.py", &accepted.concat());
+        let answers = peers::ask_peer("webhook_peer.py", &accepted.concat());
         assert!(answers.len() == 12 && answers.iter().all(|answer| *answer == json!([true, true])), "{answers:?}");
         let refused =
             [questions(&got[6..], first), questions(&got[6..], &second[nth]), questions(&before[nth], &third[nth])];
-        let answers = peers::ask("webhook_peer.py", &refused.concat());
+        let answers = peers::ask_peer("webhook_peer.py", &refused.concat());
         assert!(answers.iter().all(|answer| *answer == json!([false, false])), "{answers:?}");
     }
     let standard: Value = serde_json::from_str(&before[0][0].body).unwrap();

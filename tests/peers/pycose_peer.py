@@ -1,4 +1,4 @@
-"""pycose as a peer: opens and seals shapes S and G of profile paperknife-1.
+"""pycose as a peer: opens and seals shapes S and G of profile paperknife-1, and any shape of COSE that it has.
 
 An independent implementation (pip install -r requirements.txt) for tests to talk to: one JSON object a line on standard input,
 one JSON object a line on standard output, in the same order; it ends with its input. Members named ..._hex are lower-case
@@ -16,6 +16,7 @@ seal:  {"do": "seal", "shape": "S" | "G", "content_hex", "alg": COSE number (10,
         "kid_context_hex"?, "content_format"?, "issued_at"?,
         "sign": {"kid_hex", "d_hex", "x_hex", "y_hex"}}                     shape G alone: a P-256 key pair; ES256 (-7)
    ->  {"sealed_hex"}
+open-cose, seal-cose: see cose_shapes.py.
 What does not open or cannot be sealed:  {"error": text}.
 
 Limits of pycose 1.1.0, answered as {"error", "limit": true} so that a test can draw another key: it drops leading zero
@@ -25,14 +26,28 @@ bytes of a nonce (one base IV in 256 begins with one), and it knows neither -9 a
 import hashlib
 import hmac
 import json
+import os
 import sys
 
 import cbor2
 from pycose import headers
 from pycose.algorithms import CoseAlgorithm, Es256
-from pycose.keys import EC2Key, SymmetricKey
-from pycose.keys.curves import P256
-from pycose.messages import CoseMessage, Enc0Message, Sign1Message
+from pycose.keys import EC2Key, OKPKey, RSAKey, SymmetricKey
+from pycose.keys.curves import P256, P384, P521, SECP256K1, X25519, Ed25519
+from pycose.messages import (
+    CoseMessage,
+    Enc0Message,
+    EncMessage,
+    Mac0Message,
+    MacMessage,
+    Sign1Message,
+    SignMessage,
+)
+from pycose.messages.recipient import DirectEncryption, DirectKeyAgreement, KeyAgreementWithKeyWrap, KeyWrap
+from pycose.messages.signer import CoseSignature
+
+from cose_shapes import DIRECT_AGREEMENT, NEEDS_NONCE, NONCE_LEN, WRAP, member
+from cose_shapes import kid as name_of
 
 PROFILE = "paperknife-1"
 CLAIMS, IAT = 15, 6
@@ -180,11 +195,133 @@ def ordered(protected):
     return dict(sorted(protected.items(), key=lambda member: getattr(member[0], "identifier", member[0])))
 
 
+CURVES = {"P-256": P256, "P-384": P384, "P-521": P521, "secp256k1": SECP256K1, "X25519": X25519, "Ed25519": Ed25519}
+SINGLE = {"Encrypt0": Enc0Message, "Mac0": Mac0Message, "Sign1": Sign1Message}
+STRUCTURES = {**SINGLE, "Encrypt": EncMessage, "Mac": MacMessage, "Sign": SignMessage}
+
+
+def cose_key(jwk, private=True):
+    """The JWK as pycose's key."""
+    secret = member(jwk, "d") if private else None
+    if jwk["kty"] == "oct":
+        return SymmetricKey(k=member(jwk, "k"))
+    if jwk["kty"] == "EC":
+        known = {} if secret is None else {"d": secret}
+        return EC2Key(crv=CURVES[jwk["crv"]], x=member(jwk, "x"), y=member(jwk, "y"), **known)
+    if jwk["kty"] == "OKP":
+        known = {} if secret is None else {"d": secret}
+        return OKPKey(crv=CURVES[jwk["crv"]], x=member(jwk, "x"), **known)
+    if jwk["kty"] == "RSA":
+        names = {"d": "d", "p": "p", "q": "q", "dp": "dp", "dq": "dq", "qinv": "qi"} if secret else {}
+        known = {ours: member(jwk, theirs) for ours, theirs in names.items()}
+        return RSAKey(n=member(jwk, "n"), e=member(jwk, "e"), **known)
+    raise Limit(f"pycose has no keys of type {jwk['kty']}")
+
+
+def check(request):
+    """Says what pycose lacks before it is asked."""
+    for number in [*request["algs"], *([request["management"]] if request["management"] else [])]:
+        known(number)
+    if request["countersigner"]:
+        raise Limit("pycose makes and checks no countersignatures")
+
+
+def open_cose(request):
+    check(request)
+    aad, keys = bytes.fromhex(request["aad_hex"]), request["keys"]
+    message = CoseMessage.decode(bytes.fromhex(request["sealed_hex"]))
+    if not isinstance(message, STRUCTURES[request["structure"]]):
+        raise ValueError(f"not a COSE_{request['structure']}")
+    if isinstance(message, SignMessage):
+        holds = [verified_layer(signer, key, aad) for signer, key in zip(message.signers, keys, strict=True)]
+        return checked(all(holds), message.payload)
+    message.external_aad = aad
+    if isinstance(message, Sign1Message):
+        message.key = cose_key(keys[0])
+        return checked(message.verify_signature(), message.payload)
+    if request["management"] in (None, -6):
+        message.key = cose_key(keys[0])
+    else:
+        recipient = message.recipients[0]
+        recipient.key = cose_key(keys[0])
+        message.key = SymmetricKey(k=recipient.compute_cek(known(request["algs"][0]), "decrypt").k)
+    if isinstance(message, (Mac0Message, MacMessage)):
+        return checked(message.verify_tag(), message.payload)
+    if isinstance(message, EncMessage):
+        return {"plaintext_hex": message.decrypt(message.recipients[0]).hex()}
+    return {"plaintext_hex": message.decrypt().hex()}
+
+
+def verified_layer(signer, key, aad):
+    signer.key, signer.external_aad = cose_key(key), aad
+    return signer.verify_signature()
+
+
+def checked(holds, payload):
+    if not holds:
+        raise ValueError("does not hold")
+    return {"plaintext_hex": payload.hex()}
+
+
+def seal_cose(request):
+    check(request)
+    aad, content = bytes.fromhex(request["aad_hex"]), bytes.fromhex(request["content_hex"])
+    algs, keys = request["algs"], request["keys"]
+    if request["structure"] == "Sign":
+        message = SignMessage(payload=content)
+        message.signers = [signature_layer(alg, key, aad) for alg, key in zip(algs, keys, strict=True)]
+        return {"sealed_hex": message.encode().hex()}
+    unprotected = {headers.KID: name_of(keys[0])} if request["management"] is None else {}
+    if algs[0] in NONCE_LEN:
+        unprotected[headers.IV] = os.urandom(NONCE_LEN[algs[0]])
+    protected = {headers.Algorithm: known(algs[0])}
+    structure = STRUCTURES[request["structure"]]
+    message = structure(phdr=protected, uhdr=unprotected, payload=content, external_aad=aad)
+    if request["management"] is not None:
+        message.recipients = [recipient_of(request)]
+    if request["management"] in (None, -6):
+        message.key = cose_key(keys[0])
+    return {"sealed_hex": message.encode().hex()}
+
+
+def signature_layer(alg, key, aad):
+    protected, unprotected = {headers.Algorithm: known(alg)}, {headers.KID: name_of(key)}
+    return CoseSignature(phdr=protected, uhdr=unprotected, external_aad=aad, key=cose_key(key))
+
+
+def recipient_of(request):
+    """The recipient; with a key wrap, pycose draws the content key."""
+    management, jwk = request["management"], request["keys"][0]
+    alg = {headers.Algorithm: known(management)}
+    named = {headers.KID: name_of(jwk)}
+    if management == -6:
+        return DirectEncryption(uhdr={**alg, **named})
+    if management in (-3, -4, -5, -40, -41, -42):
+        return KeyWrap(uhdr={**alg, **named}, key=cose_key(jwk, private=False))
+    if management in NEEDS_NONCE:
+        named[headers.PartyUNonce] = os.urandom(16)
+    if management not in DIRECT_AGREEMENT and management not in WRAP:
+        raise Limit(f"pycose derives no keys by {management}")
+    kind = DirectKeyAgreement if management in DIRECT_AGREEMENT else KeyAgreementWithKeyWrap
+    recipient = kind(phdr=alg, uhdr=named)
+    receiver = cose_key(jwk, private=False)
+    recipient.local_attrs = {headers.StaticKey: receiver}
+    if not request["sender"]:
+        # pycose would make it too late for a direct agreement
+        recipient.key = EC2Key.generate_key(receiver.crv)
+        recipient.uhdr_update({headers.EphemeralKey: dict(EC2Key(crv=receiver.crv, x=recipient.key.x, y=recipient.key.y))})
+    else:
+        recipient.key = cose_key(request["sender"])
+        recipient.uhdr_update({headers.StaticKey: dict(cose_key(request["sender"], private=False))})
+    return recipient
+
+
 def answer(line):
     request = {}
     try:
         request = json.loads(line)
-        done = {"open": open_message, "seal": seal_message}[request["do"]](request)
+        tasks = {"open": open_message, "seal": seal_message, "open-cose": open_cose, "seal-cose": seal_cose}
+        done = tasks[request["do"]](request)
     except Limit as limit:
         done = {"error": str(limit), "limit": True}
     except Exception as fault:  # whatever pycose makes of a bad message is an answer, not an end

@@ -1,6 +1,6 @@
-//! `seal`: one reading, one message.
+//! `seal`: one reading, one message. Of a shape of the profile, or any structure of COSE (`structure`).
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use jiff::Timestamp;
@@ -13,24 +13,35 @@ use paperknife_device::sequence::file::FileStorage;
 
 use super::{Fault, file, keys, parse_shape, print, read_content, read_gateway, read_key_set};
 
+mod structure;
+
 /// Seal one reading; the sealed bytes go to standard output
 #[derive(Args)]
-#[command(after_help = "Example: a device of shape S seals a SenML CBOR reading and says when
+#[command(after_help = "Examples
+A device of shape S seals a SenML CBOR reading and says when:
   printf '\\201\\242\\000\\154/3303/0/5700\\002\\371\\115\\140' |
     paperknife-device seal --shape S --key device.jwks.json --state device.state --iat now --hex -
 
 The state file keeps the next sequence number of each key: it is written before a number is used.
-Never copy it or set it back, and never use one key in two places: a number used twice gives the key away.")]
+Never copy it or set it back, and never use one key in two places: a number used twice gives the key away.
+
+Any structure of COSE, for other systems and tests; nonces and numbers are then the caller's care:
+  paperknife-device seal --structure encrypt0 --alg A128GCM --key keys.json#k1 reading.cbor > sealed.cbor
+  paperknife-device seal --structure encrypt --alg A256GCM --recipient ECDH-ES+A256KW:gateway.json#gw \\
+    --recipient A128KW:keys.json#kek reading.cbor > sealed.cbor
+  paperknife-device seal --structure mac --alg 'HMAC 256/256' --recipient direct+HKDF-SHA-256:keys.json \\
+    --salt 0011223344556677 reading.cbor > sealed.cbor
+  paperknife-device seal --structure sign --signer ES256:mine.json --signer EdDSA:hers.json --aad 00ff - > signed.cbor")]
 pub(super) struct Arguments {
     /// S: encrypted; G: signed, then encrypted; P: signed, then encrypted to the gateway's public key
-    #[arg(long, value_parser = parse_shape)]
-    shape: Shape,
-    /// JWK Set with the device's private keys
+    #[arg(long, value_parser = parse_shape, requires_all = ["key", "state"], required_unless_present = "structure")]
+    shape: Option<Shape>,
+    /// JWK Set with the device's private keys; FILE#KID for one key of several, with --structure
     #[arg(long, value_name = "FILE")]
-    key: PathBuf,
+    key: Option<PathBuf>,
     /// File of sequence numbers, made where there is none
     #[arg(long, value_name = "FILE")]
-    state: PathBuf,
+    state: Option<PathBuf>,
     /// Which device of the key set [default: the only one]
     #[arg(long, value_name = "NAME")]
     device: Option<String>,
@@ -40,9 +51,10 @@ pub(super) struct Arguments {
     /// ESP256, ES256 or Ed25519 [default: by the key]
     #[arg(long, value_name = "ALG", value_parser = parse_signature)]
     sign_alg: Option<SignatureAlgorithm>,
-    /// AES-CCM-16-64-128 (default of S and G), AES-CCM-16-128-128, A128GCM (default of P), A256GCM or ChaCha20-Poly1305
-    #[arg(long, value_name = "NAME", value_parser = parse_content)]
-    alg: Option<ContentAlgorithm>,
+    /// AES-CCM-16-64-128 (default of S and G), AES-CCM-16-128-128, A128GCM (default of P), A256GCM or ChaCha20-Poly1305;
+    /// with --structure any name of the COSE registry
+    #[arg(long, value_name = "NAME")]
+    alg: Option<String>,
     /// CoAP Content-Format of the reading [default: none named, which means 112, SenML CBOR]
     #[arg(long, value_name = "N")]
     content_format: Option<u16>,
@@ -76,14 +88,16 @@ pub(super) struct Arguments {
     /// The reading; - for standard input
     #[arg(value_name = "FILE")]
     content: PathBuf,
+    #[command(flatten)]
+    structure: structure::Parts,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Fault> {
-    let sealer = sealer(arguments)?;
-    let options = options(arguments)?;
     let content = read_content(&arguments.content)?;
-    let storage = FileStorage::open(&arguments.state)?;
-    let sealed = Device::new(sealer, storage, 1)?.seal(arguments.shape, &content, &options, &mut SysRng)?;
+    let sealed = match (&arguments.shape, &arguments.key, &arguments.state) {
+        (Some(shape), Some(key), Some(state)) => of_shape(*shape, key, state, arguments, &content)?,
+        _ => structure::seal(arguments, &content)?,
+    };
     let bytes = if arguments.hex { format!("{}\n", hex::encode(sealed)).into_bytes() } else { sealed };
     match &arguments.out {
         Some(path) => std::fs::write(path, bytes).map_err(file(path)),
@@ -91,9 +105,16 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Fault> {
     }
 }
 
-fn sealer(arguments: &Arguments) -> Result<Sealer, Fault> {
-    let set = read_key_set(&arguments.key)?;
-    let mut sealer = set.sealer(arguments.device.as_deref()).map_err(keys(&arguments.key))?;
+fn of_shape(shape: Shape, key: &Path, state: &Path, arguments: &Arguments, content: &[u8]) -> Result<Vec<u8>, Fault> {
+    let sealer = sealer(key, arguments)?;
+    let options = options(arguments)?;
+    let storage = FileStorage::open(state)?;
+    Ok(Device::new(sealer, storage, 1)?.seal(shape, content, &options, &mut SysRng)?)
+}
+
+fn sealer(key: &Path, arguments: &Arguments) -> Result<Sealer, Fault> {
+    let set = read_key_set(key)?;
+    let mut sealer = set.sealer(arguments.device.as_deref()).map_err(keys(key))?;
     if let Some(path) = &arguments.gateway {
         sealer.gateway = Some(read_gateway(path)?);
     }
@@ -115,7 +136,7 @@ fn options(arguments: &Arguments) -> Result<Options, Fault> {
         content_format: arguments.content_format,
         issued_at: arguments.iat,
         cti: bytes(arguments.cti.as_deref())?,
-        content_algorithm: arguments.alg,
+        content_algorithm: arguments.alg.as_deref().map(content_algorithm).transpose()?,
         signature_algorithm: arguments.sign_alg,
         full_y: arguments.full_y,
         ..Options::default()
@@ -130,8 +151,9 @@ fn parse_signature(name: &str) -> Result<SignatureAlgorithm, String> {
     SignatureAlgorithm::from_name(name).ok_or_else(|| names(SignatureAlgorithm::ALL.iter().map(|known| known.name())))
 }
 
-fn parse_content(name: &str) -> Result<ContentAlgorithm, String> {
-    ContentAlgorithm::from_name(name).ok_or_else(|| names(ContentAlgorithm::ALL.iter().map(|known| known.name())))
+fn content_algorithm(name: &str) -> Result<ContentAlgorithm, Fault> {
+    let known = || names(ContentAlgorithm::ALL.iter().map(|known| known.name()));
+    ContentAlgorithm::from_name(name).ok_or_else(|| Fault::Algorithm(known()))
 }
 
 fn names<'a>(known: impl Iterator<Item = &'a str>) -> String {

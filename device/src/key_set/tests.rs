@@ -114,3 +114,26 @@ proptest! {
         let _ = KeySet::from_json(format!(r#"{{"keys":[{{"kty":"{kty}","d":"{bytes}","k":"{bytes}"}}]}}"#).as_bytes());
     }
 }
+
+#[cfg(feature = "cose-full")]
+#[test]
+fn a_key_for_any_structure_has_its_name_and_the_inputs_of_its_record() {
+    let set = br#"{"keys": [
+        {"kty": "oct", "kid": "a name that is longer than the profile allows", "k": "AAECAwQFBgcICQoLDA0ODw"},
+        {"kty": "oct", "kid": "b", "k": "AAECAwQFBgcICQoLDA0ODw", "paperknife":
+            {"kid_hex": "0102", "salt": "c2FsdA", "party_u": {"nonce": "b25jZQ"}, "priv_other": "cHJpdg"}},
+        {"kty": "EC", "crv": "P-999", "kid": "c", "x": "AA", "y": "AA"}]}"#;
+    let set = KeySet::from_json(set).unwrap();
+    let (key, inputs) = set.cose_key(Some("a name that is longer than the profile allows")).unwrap();
+    assert_eq!(key.kid(), Some(b"a name that is longer than the profile allows".as_slice()));
+    assert!(inputs.salt.is_none() && inputs.unsent);
+    let (key, inputs) = set.cose_key(Some("b")).unwrap();
+    assert_eq!(key.kid(), Some([1, 2].as_slice()));
+    assert_eq!(inputs.salt.as_deref(), Some(b"salt".as_slice()));
+    assert_eq!(inputs.party_u.nonce.as_deref(), Some(b"once".as_slice()));
+    assert_eq!(inputs.priv_other.as_deref(), Some(b"priv".as_slice()));
+    let error = |name| set.cose_key(name).err().unwrap().to_string();
+    assert_eq!(error(Some("c")), "key 3 of the set: not a valid supported key");
+    assert_eq!(error(Some("d")), "no key named d");
+    assert_eq!(error(None), "several keys: name one, as FILE#KID");
+}

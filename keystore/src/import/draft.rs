@@ -7,8 +7,8 @@ use zeroize::Zeroizing;
 use crate::import::{Fault, ImportOptions};
 use crate::key::{Algorithm, Kty};
 use crate::ops;
-use crate::policy::{FORMATS, PROFILE, PROFILE_ALGORITHMS, Stated, one_family};
-use crate::private_key::{KeyMaterial, Point};
+use crate::policy::{Bytes, FORMATS, PROFILE, PROFILE_ALGORITHMS, Stated, StaticSender, one_family};
+use crate::private_key::{KeyMaterial, RsaPrivate, Scalar, Secrets, X25519, record};
 use crate::records::key::Use;
 
 /// Longest kid, tenant, device, endpoint, path, audience; bytes.
@@ -25,7 +25,16 @@ pub(super) struct Owner {
     pub(super) formats: Option<Vec<String>>,
     pub(super) algs: Option<Vec<String>>,
     pub(super) base_iv: Option<Zeroizing<Vec<u8>>>,
+    pub(super) priv_other: Option<Zeroizing<Vec<u8>>>,
+    pub(super) static_sender: Option<Sender>,
     pub(super) stated: Stated,
+}
+
+/// The static public key of a sender, in the record of one of ours.
+pub(super) struct Sender {
+    pub(super) material: KeyMaterial,
+    pub(super) kid: Option<Vec<u8>>,
+    pub(super) device: Option<String>,
 }
 
 /// A key as a file offers it.
@@ -38,11 +47,22 @@ pub(super) struct Offered {
     pub(super) operations: Option<Vec<String>>,
     pub(super) alg: Option<String>,
     pub(super) owner: Owner,
+    pub(super) certified: Option<Certified>,
+}
+
+/// What a certificate says of its key, beside its names.
+pub(super) struct Certified {
+    /// The kid that it is recorded under where the operator names none.
+    pub(super) kid: Vec<u8>,
+    /// Milliseconds since the epoch.
+    pub(super) not_before: i64,
+    /// Milliseconds since the epoch.
+    pub(super) not_after: i64,
 }
 
 /// A key that may be recorded.
 pub(crate) struct Draft {
-    pub(crate) material: KeyMaterial,
+    pub(crate) secrets: Secrets,
     pub(crate) purpose: Use,
     pub(crate) tenant: String,
     pub(crate) kid: Vec<u8>,
@@ -50,6 +70,8 @@ pub(crate) struct Draft {
     pub(crate) algs: Vec<Algorithm>,
     pub(crate) formats: Vec<String>,
     pub(crate) stated: Stated,
+    /// From when and until when: milliseconds since the epoch.
+    pub(crate) validity: (Option<i64>, Option<i64>),
 }
 
 impl Offered {
@@ -58,20 +80,26 @@ impl Offered {
         self.inherit(options)?;
         self.purpose_agrees(offline)?;
         sound(&self.material)?;
-        let purpose = purpose(&self.material);
-        let algs = self.algorithms(offline)?;
+        let algs = self.algorithms(&options.also, offline)?;
         self.base_iv_agrees(&algs)?;
+        self.kdf_inputs_agree(&algs, offline)?;
         names_agree(&self.owner.stated)?;
         let strict = self.owner.stated.strict_profile;
+        let certified = self.certified.take();
+        let validity = certified.as_ref().map(|of| (of.not_before, of.not_after)).unzip();
+        if let Some(of) = certified.filter(|_| !offline) {
+            self.kid.get_or_insert(of.kid);
+        }
         Ok(Draft {
-            purpose,
+            purpose: purpose(&algs),
             kid: kid(self.kid.take(), strict, offline)?,
             device: self.device(offline)?,
             tenant: name("tenant", self.owner.tenant.take().unwrap_or_else(|| "default".to_owned()))?,
             algs,
             formats: self.owner.formats.take().unwrap_or_else(|| formats(strict)),
+            validity,
             stated: self.owner.stated,
-            material: self.material,
+            secrets: Secrets { material: self.material, priv_other: self.owner.priv_other },
         })
     }
 
@@ -85,7 +113,7 @@ impl Offered {
         self.owner.stated.strict_profile = self.owner.strict.unwrap_or(strict);
         self.kid = self.kid.take().or_else(|| options.kid.clone());
         self.owner.tenant = self.owner.tenant.take().or_else(|| options.tenant.clone());
-        if !matches!(self.material, KeyMaterial::EcPrivate(_)) {
+        if !self.material.is_private() {
             self.owner.device = self.owner.device.take().or_else(|| options.device.clone());
         }
         if self.alg.is_none() && self.owner.algs.is_none() && !options.algs.is_empty() {
@@ -96,29 +124,37 @@ impl Offered {
 
     /// `use`, `key_ops` and the kind of key say the same (RFC 7517 §4.2, §4.3).
     fn purpose_agrees(&mut self, offline: bool) -> Result<(), Fault> {
-        if self.signing_half || (matches!(self.material, KeyMaterial::EcPrivate(_)) && self.signs()) {
+        if self.signing_half || (self.material.is_private() && self.signs()) {
             self.only_verifies(offline)?;
         }
-        let (usage, operations): (_, &[&str]) = match &self.material {
-            KeyMaterial::EcPrivate(_) => ("enc", &["deriveKey", "deriveBits"]),
-            KeyMaterial::EcPublic(_) | KeyMaterial::Ed25519Public(_) => ("sig", &["verify"]),
-            KeyMaterial::Symmetric(_) => ("enc", &["decrypt", "deriveKey", "deriveBits"]),
+        let (usages, operations): (&[&str], &[&str]) = match &self.material {
+            KeyMaterial::EcPrivate(_) | KeyMaterial::X25519Private(_) => (&["enc"], DERIVE),
+            KeyMaterial::X25519Public(_) => (&["enc"], DERIVE),
+            KeyMaterial::RsaPrivate(_) => (&["enc"], &["decrypt", "unwrapKey"]),
+            KeyMaterial::EcPublic(_) => (&["sig", "enc"], &["verify", "deriveKey", "deriveBits"]),
+            KeyMaterial::Symmetric(_) => (&["enc", "sig"], SYMMETRIC),
+            _ => (&["sig"], &["verify"]),
         };
-        if self.usage.as_deref().is_some_and(|given| given != usage) {
-            return Err(Fault::unsupported("use", format!("must be {usage} for this kind of key")));
+        if self.usage.as_deref().is_some_and(|given| !usages.contains(&given)) {
+            let usages = usages.join(" or ");
+            return Err(Fault::unsupported("use", format!("must be {usages} for this kind of key")));
         }
         let Some(given) = &self.operations else { return Ok(()) };
         if given.iter().enumerate().any(|(at, operation)| given[..at].contains(operation)) {
             return Err(Fault::at("key_ops", "names an operation twice"));
         }
-        if given.iter().any(|operation| operations.contains(&operation.as_str())) {
+        // A public key that is agreed with has no operation of its own (RFC 9053 §7.1).
+        let agreed_with =
+            given.is_empty() && matches!(self.material, KeyMaterial::EcPublic(_) | KeyMaterial::X25519Public(_));
+        if agreed_with || given.iter().any(|operation| operations.contains(&operation.as_str())) {
             return Ok(());
         }
         Err(Fault::unsupported("key_ops", format!("must hold one of {}", operations.join(", "))))
     }
 
     fn signs(&self) -> bool {
-        self.usage.as_deref() == Some("sig") || matches!(self.alg.as_deref(), Some("ES256" | "ESP256"))
+        let signature = |name: &str| name == "EdDSA" || Algorithm::from_name(name).is_some_and(is_signature);
+        self.usage.as_deref() == Some("sig") || self.alg.as_deref().is_some_and(signature)
     }
 
     /// A device's signing key does not belong here; offline its public half is what was meant.
@@ -126,20 +162,52 @@ impl Offered {
         if !offline {
             return Err(Fault::at("d", "is a private signing key: it belongs to its device; import the public half"));
         }
-        if let KeyMaterial::EcPrivate(scalar) = &self.material {
-            self.material = KeyMaterial::EcPublic(Point { x: scalar.point.x, y: scalar.point.y });
+        match &self.material {
+            KeyMaterial::EcPrivate(scalar) => self.material = KeyMaterial::EcPublic(scalar.point.clone()),
+            KeyMaterial::RsaPrivate(key) => self.material = KeyMaterial::RsaPublic(key.public.clone()),
+            _ => {}
         }
         self.operations = None;
         Ok(())
     }
 
+    /// Whether `use` and `key_ops`, where they are given, let the key run that algorithm.
+    fn serves(&self, algorithm: Algorithm) -> bool {
+        let signs = is_signature(algorithm) || algorithm.is_mac();
+        let usage = match self.usage.as_deref() {
+            Some("sig") => signs,
+            Some(_) => !signs,
+            // A public EC key whose file says nothing is a signer's.
+            None => !algorithm.is_static() || self.is_agreed_with(),
+        };
+        let operations: &[&str] = match algorithm {
+            _ if algorithm.wrap().is_some() => &["unwrapKey"],
+            _ if algorithm.is_transport() => &["decrypt", "unwrapKey"],
+            _ if algorithm.is_mac() => &["verify", "MAC verify"],
+            _ if is_signature(algorithm) => &["verify"],
+            _ if algorithm.content().is_some() && self.owner.stated.derives(self.material.kty()) => SYMMETRIC,
+            _ if algorithm.content().is_some() => &["decrypt"],
+            _ => DERIVE,
+        };
+        let named = |given: &Vec<String>| given.iter().any(|operation| operations.contains(&operation.as_str()));
+        let unnamed = algorithm.is_static() && self.operations.as_ref().is_some_and(Vec::is_empty);
+        usage && (unnamed || self.operations.as_ref().is_none_or(named))
+    }
+
+    fn is_agreed_with(&self) -> bool {
+        let derives = |given: &Vec<String>| given.iter().all(|operation| DERIVE.contains(&operation.as_str()));
+        !matches!(self.material, KeyMaterial::EcPublic(_))
+            || self.operations.as_ref().is_some_and(derives)
+            || self.stated_algorithms().is_ok_and(|algs| algs.is_some())
+    }
+
     /// The algorithms of one family: stated, or of the profile, or offline whatever fits (contract.md §1).
-    fn algorithms(&self, offline: bool) -> Result<Vec<Algorithm>, Fault> {
+    fn algorithms(&self, also: &[Algorithm], offline: bool) -> Result<Vec<Algorithm>, Fault> {
         let derive = self.owner.stated.derives(self.material.kty());
         if self.owner.stated.derive == Some(true) && !derive {
             return Err(Fault::at("kdf", "derives from symmetric keys only"));
         }
-        let fits = |algorithm: &Algorithm| self.material.fits(*algorithm, derive);
+        let fits = |algorithm: &Algorithm| self.material.fits(*algorithm, derive) && self.serves(*algorithm);
         if let Some(stated) = self.stated_algorithms()? {
             if let Some(misfit) = stated.iter().find(|algorithm| !fits(algorithm)) {
                 return Err(Fault::at("algs", format!("{} does not fit this key", misfit.name())));
@@ -153,9 +221,18 @@ impl Offered {
         if !self.owner.stated.strict_profile && !offline {
             return Err(Fault::at("alg", "is missing: name it, or `algs` or `profile` under `paperknife`"));
         }
-        let fitting: Vec<_> = PROFILE_ALGORITHMS.iter().copied().filter(fits).collect();
+        let profile = PROFILE_ALGORITHMS.iter().copied();
+        let others = Algorithm::ALL.iter().copied().filter(|algorithm| !PROFILE_ALGORITHMS.contains(algorithm));
+        let beyond = others.filter(|algorithm| {
+            let off = self.material.only_by_name(*algorithm) && !also.contains(algorithm);
+            !self.owner.stated.strict_profile && !off
+        });
+        let fitting: Vec<_> = profile.chain(beyond).filter(fits).collect();
         match fitting.as_slice() {
-            [] => Err(Fault::at("k", "has a length that fits no algorithm")),
+            [] => {
+                let field = if self.usage.is_some() { "use" } else { self.material.field() };
+                Err(Fault::unsupported(field, "leaves no algorithm that fits this key"))
+            }
             fitting if !offline && !one_family(fitting, derive) => {
                 Err(Fault::at("algs", "must name one algorithm, for without derivation this key fits several"))
             }
@@ -164,9 +241,10 @@ impl Offered {
     }
 
     fn stated_algorithms(&self) -> Result<Option<Vec<Algorithm>>, Fault> {
-        let alg = self.alg.as_deref().map(|name| algorithm(name, "alg")).transpose()?;
+        let kty = self.material.kty();
+        let alg = self.alg.as_deref().map(|name| algorithm(name, "alg", kty)).transpose()?;
         let Some(names) = &self.owner.algs else { return Ok(alg.map(|alg| vec![alg])) };
-        let algs = names.iter().map(|name| algorithm(name, "algs")).collect::<Result<Vec<_>, _>>()?;
+        let algs = names.iter().map(|name| algorithm(name, "algs", kty)).collect::<Result<Vec<_>, _>>()?;
         if algs.is_empty() || algs.iter().enumerate().any(|(at, algorithm)| algs[..at].contains(algorithm)) {
             return Err(Fault::at("algs", "must name each algorithm once"));
         }
@@ -180,7 +258,7 @@ impl Offered {
     fn base_iv_agrees(&self, algs: &[Algorithm]) -> Result<(), Fault> {
         let base_iv = match &self.material {
             KeyMaterial::Symmetric(key) => key.base_iv.as_ref(),
-            KeyMaterial::EcPrivate(_) | KeyMaterial::EcPublic(_) | KeyMaterial::Ed25519Public(_) => None,
+            _ => None,
         };
         let base_iv = base_iv.or(self.owner.base_iv.as_ref());
         let Some(base_iv) = base_iv else { return Ok(()) };
@@ -194,14 +272,39 @@ impl Offered {
         Err(Fault::at("base_iv", "must have the length of the algorithm's nonce"))
     }
 
+    /// KDF inputs are for keys that something is derived from, directly or after an agreement.
+    fn kdf_inputs_agree(&mut self, algs: &[Algorithm], offline: bool) -> Result<(), Fault> {
+        let derives = |algorithm: &Algorithm| algorithm.agreement().is_some() || is_direct_kdf(*algorithm);
+        let given = self.owner.stated.has_kdf_inputs() || self.owner.priv_other.is_some();
+        if given && !algs.iter().any(derives) {
+            return Err(Fault::at("party_u", "and the other KDF inputs need a key that something is derived from"));
+        }
+        let Some(sender) = self.owner.static_sender.take() else { return Ok(()) };
+        let statically = !self.material.is_private() || !algs.iter().any(|algorithm| algorithm.is_static());
+        if statically || sender.material.kty() != self.material.kty() {
+            return Err(Fault::at("static_sender", "needs a private key of the same curve with an ECDH-SS algorithm"));
+        }
+        let device = match sender.device {
+            Some(device) => name("device", device)?,
+            None if offline => format!("jwk:{}", jwk_thumbprint(&sender.material)),
+            None => return Err(Fault::at("static_sender", "must name its `device` under `paperknife`")),
+        };
+        self.owner.stated.static_sender = Some(StaticSender {
+            key: Bytes(record::of_key(&sender.material).to_vec()),
+            kid: Bytes(sender.kid.unwrap_or_default()),
+            device,
+        });
+        Ok(())
+    }
+
     /// The identity that the key proves; offline it may be the key itself.
     fn device(&mut self, offline: bool) -> Result<Option<String>, Fault> {
         let device = self.owner.device.take();
         match (&self.material, device) {
-            (KeyMaterial::EcPrivate(_), Some(_)) => {
+            (material, Some(_)) if material.is_private() => {
                 Err(Fault::at("device", "does not go with a private key, which is the gateway's own"))
             }
-            (KeyMaterial::EcPrivate(_), None) => Ok(None),
+            (material, None) if material.is_private() => Ok(None),
             (_, Some(device)) => name("device", device).map(Some),
             (material, None) if offline => Ok(Some(format!("jwk:{}", jwk_thumbprint(material)))),
             (_, None) => Err(Fault::at("device", "is missing: a sender's key proves a device")),
@@ -209,11 +312,11 @@ impl Offered {
     }
 }
 
-/// Nothing weak: no constant symmetric key, no Ed25519 key that everybody can sign for.
+/// Nothing weak: no constant symmetric key, no Ed25519 key that everybody can sign for, no public key that agrees on zero.
 fn sound(material: &KeyMaterial) -> Result<(), Fault> {
     match material {
-        KeyMaterial::Symmetric(key) if !(16..=32).contains(&key.k.len()) => {
-            Err(Fault::at("k", "must be 16 to 32 bytes"))
+        KeyMaterial::Symmetric(key) if !(16..=64).contains(&key.k.len()) => {
+            Err(Fault::at("k", "must be 16 to 64 bytes"))
         }
         KeyMaterial::Symmetric(key) if key.k.iter().all(|byte| *byte == key.k[0]) => {
             Err(Fault::at("k", "is one byte repeated"))
@@ -221,24 +324,54 @@ fn sound(material: &KeyMaterial) -> Result<(), Fault> {
         KeyMaterial::Ed25519Public(x) if !ops::sound_ed25519(x) => {
             Err(Fault::at("x", "is no point of Ed25519, or one of small order"))
         }
-        KeyMaterial::EcPrivate(_)
-        | KeyMaterial::EcPublic(_)
-        | KeyMaterial::Ed25519Public(_)
-        | KeyMaterial::Symmetric(_) => Ok(()),
+        KeyMaterial::X25519Public(x) if !ops::sound_x25519(x) => Err(Fault::at("x", "is a point of small order")),
+        _ => Ok(()),
     }
 }
 
-const fn purpose(material: &KeyMaterial) -> Use {
-    match material {
-        KeyMaterial::EcPrivate(_) | KeyMaterial::Symmetric(_) => Use::Enc,
-        KeyMaterial::EcPublic(_) | KeyMaterial::Ed25519Public(_) => Use::Sig,
-    }
+/// MACs and signatures are `sig`; a MAC is a key's only algorithm, unless nothing is said of an offline key.
+fn purpose(algs: &[Algorithm]) -> Use {
+    let signs = algs.iter().all(|algorithm| is_signature(*algorithm) || algorithm.is_mac());
+    if signs { Use::Sig } else { Use::Enc }
 }
 
-fn algorithm(name: &str, field: &str) -> Result<Algorithm, Fault> {
-    let name = if name == "EdDSA" { "Ed25519" } else { name };
-    Algorithm::from_name(name).ok_or_else(|| Fault::unsupported(field, "names an algorithm that is not supported"))
+const fn is_signature(algorithm: Algorithm) -> bool {
+    let symmetric = algorithm.content().is_some() || algorithm.mac().is_some() || algorithm.wrap().is_some();
+    !symmetric && algorithm.agreement().is_none() && !algorithm.is_transport() && !is_direct_kdf(algorithm)
 }
+
+const fn is_direct_kdf(algorithm: Algorithm) -> bool {
+    matches!(
+        algorithm,
+        Algorithm::DirectHkdfAes128
+            | Algorithm::DirectHkdfAes256
+            | Algorithm::DirectHkdfSha256
+            | Algorithm::DirectHkdfSha512
+    )
+}
+
+/// By its name in the COSE registry, with or without spaces around `+`, or where it has another in the JOSE registry by
+/// that.
+fn algorithm(name: &str, field: &str, kty: Kty) -> Result<Algorithm, Fault> {
+    let known = match name {
+        "EdDSA" => Algorithm::from_cose(-8, kty),
+        "ChaCha20/Poly1305" => Some(Algorithm::ChaCha20Poly1305),
+        "HS256" => Some(Algorithm::Hmac256_256),
+        "HS384" => Some(Algorithm::Hmac384_384),
+        "HS512" => Some(Algorithm::Hmac512_512),
+        "RSA-OAEP" => Some(Algorithm::RsaOaepSha1),
+        "RSA-OAEP-256" => Some(Algorithm::RsaOaepSha256),
+        "RSA-OAEP-512" => Some(Algorithm::RsaOaepSha512),
+        name => Algorithm::from_name(&name.replace(" + ", "+")),
+    };
+    known.ok_or_else(|| Fault::unsupported(field, "names an algorithm that is not supported"))
+}
+
+/// `key_ops` of what derives.
+const DERIVE: &[&str] = &["deriveKey", "deriveBits"];
+
+/// `key_ops` of a symmetric key.
+const SYMMETRIC: &[&str] = &["decrypt", "deriveKey", "deriveBits", "unwrapKey", "verify", "MAC verify"];
 
 fn formats(strict: bool) -> Vec<String> {
     let formats = if strict { &FORMATS[..1] } else { FORMATS };
@@ -288,13 +421,22 @@ fn list(field: &str, length: usize) -> Result<(), Fault> {
 /// RFC 7638: SHA-256 over the required members in lexical order, base64url.
 pub(crate) fn jwk_thumbprint(material: &KeyMaterial) -> String {
     let base64url = |bytes: &[u8]| Zeroizing::new(Base64UrlUnpadded::encode_string(bytes));
+    let okp = |curve: &str, x: &[u8]| format!(r#"{{"crv":"{curve}","kty":"OKP","x":"{}"}}"#, *base64url(x));
     let jwk = Zeroizing::new(match material {
-        KeyMaterial::EcPrivate(crate::private_key::Scalar { point, .. }) | KeyMaterial::EcPublic(point) => {
-            let (x, y) = (base64url(&point.x), base64url(&point.y));
-            format!(r#"{{"crv":"P-256","kty":"EC","x":"{}","y":"{}"}}"#, *x, *y)
+        KeyMaterial::AkpPublic(set, key) => {
+            format!(r#"{{"alg":"{}","kty":"AKP","pub":"{}"}}"#, set.name(), *base64url(key))
         }
-        KeyMaterial::Ed25519Public(x) => format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{}"}}"#, *base64url(x)),
+        KeyMaterial::EcPrivate(Scalar { point, .. }) | KeyMaterial::EcPublic(point) => {
+            let (curve, x, y) = (point.curve.name(), base64url(&point.x), base64url(&point.y));
+            format!(r#"{{"crv":"{curve}","kty":"EC","x":"{}","y":"{}"}}"#, *x, *y)
+        }
+        KeyMaterial::Ed25519Public(x) => okp("Ed25519", x),
+        KeyMaterial::Ed448Public(x) => okp("Ed448", x),
+        KeyMaterial::RsaPrivate(RsaPrivate { public, .. }) | KeyMaterial::RsaPublic(public) => {
+            format!(r#"{{"e":"{}","kty":"RSA","n":"{}"}}"#, *base64url(&public.e), *base64url(&public.n))
+        }
         KeyMaterial::Symmetric(key) => format!(r#"{{"k":"{}","kty":"oct"}}"#, *base64url(&key.k)),
+        KeyMaterial::X25519Private(X25519 { x, .. }) | KeyMaterial::X25519Public(x) => okp("X25519", x),
     });
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, jwk.as_bytes());
     Base64UrlUnpadded::encode_string(digest.as_ref())

@@ -1,15 +1,17 @@
 //! JWK and JWK Set (RFC 7517), with the members under `"paperknife"` of contract.md §1.
 
 use serde_json::value::RawValue;
+use zeroize::Zeroizing;
 
-use crate::import::draft::{Offered, Owner};
+use crate::import::draft::{Offered, Owner, Sender};
 use crate::import::members::{Given, Members, check};
 use crate::import::{Fault, Placed};
-use crate::policy::{FORMATS, PROFILE};
-use crate::private_key::{KeyMaterial, Point, Scalar, Symmetric};
+use crate::key::Algorithm;
+use crate::policy::{Bytes, FORMATS, PROFILE, PartyStated};
+use crate::private_key::{Curve, KeyMaterial, Point, RsaPrivate, RsaPublic, Scalar, Symmetric, X25519};
 
-/// KDF inputs that no algorithm of this version takes; they come with those that do.
-const NOT_YET: &[&str] = &["party_u", "party_v", "salt", "pub_other", "priv_other", "static_sender"];
+/// Longest salt, party field and other KDF input, bytes (cose.md §6).
+const KDF_INPUT_MAX: usize = 1_024;
 
 const TEXT: &str = "must be text";
 const TEXTS: &str = "must be a list of texts";
@@ -48,15 +50,17 @@ fn offered(mut members: Members<'_>) -> Placed {
 
 fn key(mut members: Members<'_>, kid: Option<Vec<u8>>, mut owner: Owner) -> Result<Offered, Fault> {
     let kty: String = members.require("kty", TEXT)?;
-    let signing_half = kty == "OKP" && members.has("d");
-    let material = match kty.as_str() {
+    let alg: Option<String> = members.take("alg", TEXT)?;
+    let (material, signing_half) = match kty.as_str() {
+        "AKP" => akp(&mut members, alg.as_deref())?,
         "EC" => ec(&mut members)?,
         "OKP" => okp(&mut members)?,
+        "RSA" => (rsa(&mut members)?, false),
         "oct" => {
             let k = members.bytes("k")?.ok_or_else(|| Fault::at("k", "is missing"))?;
-            KeyMaterial::Symmetric(Symmetric { k, base_iv: owner.base_iv.take() })
+            (KeyMaterial::Symmetric(Symmetric { k, base_iv: owner.base_iv.take() }), false)
         }
-        _ => return Err(Fault::unsupported("kty", "must be EC, OKP or oct")),
+        _ => return Err(Fault::unsupported("kty", "must be AKP, EC, OKP, RSA or oct")),
     };
     Ok(Offered {
         material,
@@ -64,46 +68,85 @@ fn key(mut members: Members<'_>, kid: Option<Vec<u8>>, mut owner: Owner) -> Resu
         kid,
         usage: members.take("use", TEXT)?,
         operations: members.take("key_ops", TEXTS)?,
-        alg: members.take("alg", TEXT)?,
+        alg,
         owner,
+        certified: None,
     })
 }
 
-fn ec(members: &mut Members<'_>) -> Result<KeyMaterial, Fault> {
-    curve(members, "P-256")?;
+/// RFC 9964. The private half, if it is there, is not read.
+fn akp(members: &mut Members<'_>, alg: Option<&str>) -> Result<(KeyMaterial, bool), Fault> {
+    let set = alg.ok_or_else(|| Fault::at("alg", "is missing: it names the parameter set"))?;
+    let set = Algorithm::from_name(set).and_then(|set| Some((set, set.ml_dsa_key()?)));
+    let (set, length) = set.ok_or_else(|| Fault::unsupported("alg", "is no ML-DSA that is supported"))?;
+    let public = members.bytes("pub")?.filter(|public| public.len() == length);
+    let public = public.ok_or_else(|| Fault::at("pub", format!("must be {length} bytes")))?;
+    Ok((KeyMaterial::AkpPublic(set, public.to_vec()), members.has("priv")))
+}
+
+fn ec(members: &mut Members<'_>) -> Result<(KeyMaterial, bool), Fault> {
+    let curve = Curve::from_name(&members.require::<String>("crv", TEXT)?).ok_or_else(other_curve)?;
     let x = members.bytes("x")?.ok_or_else(|| Fault::at("x", "is missing"))?;
     let y = members.bytes("y")?.ok_or_else(|| Fault::at("y", "is missing"))?;
-    let point = Point::new(&x, &y).ok_or_else(|| Fault::at("x", "and `y` are no point of P-256"))?;
-    let Some(d) = members.bytes("d")? else { return Ok(KeyMaterial::EcPublic(point)) };
-    let scalar = Scalar::new(&d).ok_or_else(|| Fault::at("d", "is no private key of P-256"))?;
+    let point = Point::new(curve, &x, &y);
+    let point = point.ok_or_else(|| Fault::at("x", format!("and `y` are no point of {}", curve.name())))?;
+    if !curve.agrees() {
+        return Ok((KeyMaterial::EcPublic(point), members.has("d")));
+    }
+    let Some(d) = members.bytes("d")? else { return Ok((KeyMaterial::EcPublic(point), false)) };
+    let scalar = Scalar::new(curve, &d);
+    let scalar = scalar.ok_or_else(|| Fault::at("d", format!("is no private key of {}", curve.name())))?;
     if scalar.point.sec1() == point.sec1() {
-        Ok(KeyMaterial::EcPrivate(scalar))
+        Ok((KeyMaterial::EcPrivate(scalar), false))
     } else {
         Err(Fault::at("d", "does not belong to `x` and `y`"))
     }
 }
 
-fn okp(members: &mut Members<'_>) -> Result<KeyMaterial, Fault> {
-    curve(members, "Ed25519")?;
+/// Of a signing pair the private half is not read.
+fn okp(members: &mut Members<'_>) -> Result<(KeyMaterial, bool), Fault> {
+    let curve: String = members.require("crv", TEXT)?;
     let x = members.bytes("x")?.ok_or_else(|| Fault::at("x", "is missing"))?;
-    let x = x.as_slice().try_into().map_err(|_| Fault::at("x", "must be 32 bytes"))?;
-    Ok(KeyMaterial::Ed25519Public(x))
+    let short = |_| Fault::at("x", "must be as long as the curve's public keys");
+    match curve.as_str() {
+        "Ed25519" => Ok((KeyMaterial::Ed25519Public(x.as_slice().try_into().map_err(short)?), members.has("d"))),
+        "Ed448" => Ok((KeyMaterial::Ed448Public(x.as_slice().try_into().map_err(short)?), members.has("d"))),
+        "X25519" => {
+            let x = x.as_slice().try_into().map_err(short)?;
+            let Some(d) = members.bytes("d")? else { return Ok((KeyMaterial::X25519Public(x), false)) };
+            let key = X25519::new(&d).ok_or_else(|| Fault::at("d", "must be 32 bytes"))?;
+            let pair = key.x == x;
+            pair.then(|| (KeyMaterial::X25519Private(key), false))
+                .ok_or_else(|| Fault::at("d", "does not belong to `x`"))
+        }
+        _ => Err(other_curve()),
+    }
 }
 
-fn curve(members: &mut Members<'_>, known: &str) -> Result<(), Fault> {
-    match members.require::<String>("crv", TEXT)? {
-        curve if curve == known => Ok(()),
-        _ => Err(Fault::unsupported("crv", "is a curve that is not supported with this kty")),
+fn rsa(members: &mut Members<'_>) -> Result<KeyMaterial, Fault> {
+    let n = members.bytes("n")?.ok_or_else(|| Fault::at("n", "is missing"))?;
+    let e = members.bytes("e")?.ok_or_else(|| Fault::at("e", "is missing"))?;
+    let public = RsaPublic::new(&n, &e).ok_or_else(|| Fault::at("n", "and `e` are no RSA key of 2048 to 8192 bits"))?;
+    let Some(d) = members.bytes("d")? else { return Ok(KeyMaterial::RsaPublic(public)) };
+    let mut part =
+        |name| members.bytes(name)?.ok_or_else(|| Fault::at(name, "is missing: all primes or no private key"));
+    let parts = [d, part("p")?, part("q")?, part("dp")?, part("dq")?, part("qi")?];
+    if members.has("oth") {
+        return Err(Fault::unsupported("oth", "is not taken: a key has two primes"));
     }
+    RsaPrivate::new(public, parts)
+        .map(KeyMaterial::RsaPrivate)
+        .ok_or_else(|| Fault::at("d", "and the primes do not belong to `n` and `e`"))
+}
+
+fn other_curve() -> Fault {
+    Fault::unsupported("crv", "is a curve that is not supported with this kty")
 }
 
 /// The members under `"paperknife"`, each checked for itself; what they mean together is [`Offered`]'s to judge.
 fn owner(members: &mut Members<'_>) -> Result<Owner, Fault> {
     let Some(raw) = members.take::<&RawValue>("paperknife", "must be an object")? else { return Ok(Owner::default()) };
     let mut of = Members::read(raw.get(), "paperknife")?;
-    if let Some(name) = NOT_YET.iter().find(|name| of.has(name)) {
-        return Err(Fault::at(name, "is not supported yet: no algorithm of this version takes it"));
-    }
     let mut owner = Owner {
         kid: of.take::<String>("kid_hex", TEXT)?.map(|text| kid(&text)).transpose()?,
         device: of.take("device", TEXT)?,
@@ -116,6 +159,7 @@ fn owner(members: &mut Members<'_>) -> Result<Owner, Fault> {
     };
     binding(&mut of, &mut owner)?;
     acceptance(&mut of, &mut owner)?;
+    kdf_inputs(&mut of, &mut owner)?;
     of.nothing_left()?;
     Ok(owner)
 }
@@ -166,6 +210,42 @@ fn acceptance(of: &mut Members<'_>, owner: &mut Owner) -> Result<(), Fault> {
     stated.max_plaintext = of.take("max_plaintext", COUNT)?;
     stated.max_readings = of.take("max_readings", COUNT)?;
     Ok(())
+}
+
+fn kdf_inputs(of: &mut Members<'_>, owner: &mut Owner) -> Result<(), Fault> {
+    owner.stated.party_u = party(of, "party_u")?;
+    owner.stated.party_v = party(of, "party_v")?;
+    owner.stated.salt = input(of, "salt")?.map(|bytes| Bytes(bytes.to_vec()));
+    owner.stated.pub_other = input(of, "pub_other")?.map(|bytes| Bytes(bytes.to_vec()));
+    owner.priv_other = input(of, "priv_other")?;
+    let Some(raw) = of.take::<&RawValue>("static_sender", "must be a JWK")? else { return Ok(()) };
+    let Offered { material, signing_half, kid, owner: of_sender, .. } =
+        offered(Members::read(raw.get(), "static_sender")?).offered?;
+    let public = matches!(material, KeyMaterial::EcPublic(_) | KeyMaterial::X25519Public(_)) && !signing_half;
+    if !public || of_sender.static_sender.is_some() {
+        return Err(Fault::at("static_sender", "must be a public EC or X25519 key"));
+    }
+    owner.static_sender = Some(Sender { material, kid, device: of_sender.device });
+    Ok(())
+}
+
+fn party(of: &mut Members<'_>, name: &str) -> Result<PartyStated, Fault> {
+    let Some(raw) = of.take::<&RawValue>(name, "must be an object")? else { return Ok(PartyStated::default()) };
+    let mut members = Members::read(raw.get(), name)?;
+    let party = PartyStated {
+        identity: input(&mut members, "identity")?.map(|bytes| Bytes(bytes.to_vec())),
+        nonce: input(&mut members, "nonce")?.map(|bytes| Bytes(bytes.to_vec())),
+        other: input(&mut members, "other")?.map(|bytes| Bytes(bytes.to_vec())),
+    };
+    members.nothing_left()?;
+    Ok(party)
+}
+
+fn input(of: &mut Members<'_>, name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, Fault> {
+    match of.bytes(name)? {
+        Some(bytes) if bytes.len() > KDF_INPUT_MAX => Err(Fault::at(name, "must be at most 1024 bytes")),
+        bytes => Ok(bytes),
+    }
 }
 
 fn seconds(of: &mut Members<'_>, name: &str) -> Result<Option<i64>, Fault> {

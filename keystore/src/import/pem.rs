@@ -1,17 +1,39 @@
-//! PEM and DER: SubjectPublicKeyInfo, PKCS#8 and SEC1 keys of P-256, public keys of Ed25519 (RFC 5280, 5958, 5915, 8410).
-//! Such a file says nothing of kid, device or policy: the operator does.
+//! PEM and DER: SubjectPublicKeyInfo, PKCS#8, SEC1 and PKCS#1 keys, X.509 certificates (RFC 5280, 5958, 5915, 8017, 8410,
+//! 9881). Such a file says nothing of device or policy: the operator does.
 
-use p256::pkcs8::{DecodePrivateKey, DecodePublicKey};
+use p256::pkcs8::der::asn1::{AnyRef, OctetStringRef};
+use p256::pkcs8::der::{Decode, Encode};
+use p256::pkcs8::spki::{AlgorithmIdentifierRef, ObjectIdentifier, SubjectPublicKeyInfoRef};
+use p256::pkcs8::{DecodePrivateKey, Document, PrivateKeyInfoRef};
+use pkcs1::UintRef;
+use zeroize::Zeroizing;
 
 use crate::import::draft::{Offered, Owner};
-use crate::import::{Fault, Placed};
-use crate::private_key::{KeyMaterial, Point, Scalar};
+use crate::import::{Fault, Placed, certificate};
+use crate::key::Algorithm;
+use crate::private_key::{Curve, KeyMaterial, Point, RsaPrivate, RsaPublic, Scalar, X25519};
 
 const BEGIN: &str = "-----BEGIN ";
 const END: &str = "-----END ";
 
-/// SubjectPublicKeyInfo of an Ed25519 key up to the key itself (RFC 8410 §4): it has no other form in DER.
-const ED25519_SPKI: &[u8] = &[0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+const RSA: ObjectIdentifier = pkcs1::ALGORITHM_OID;
+
+/// Keys without parameters: the OID says it all.
+const OKP_X25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.110");
+const OKP_ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
+const OKP_ED448: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.113");
+const ML_DSA_44: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.17");
+const ML_DSA_65: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.18");
+const ML_DSA_87: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.19");
+
+/// Named curves (RFC 5480 §2.1.1.1).
+const CURVES: &[(ObjectIdentifier, Curve)] = &[
+    (ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7"), Curve::P256),
+    (ObjectIdentifier::new_unwrap("1.3.132.0.34"), Curve::P384),
+    (ObjectIdentifier::new_unwrap("1.3.132.0.35"), Curve::P521),
+    (ObjectIdentifier::new_unwrap("1.3.132.0.10"), Curve::Secp256k1),
+];
 
 /// The keys of a PEM file, block by block.
 pub(super) fn read(pem: &str) -> Result<Vec<Placed>, Fault> {
@@ -24,50 +46,137 @@ pub(super) fn read(pem: &str) -> Result<Vec<Placed>, Fault> {
         let label = block[BEGIN.len()..].split("-----").next().unwrap_or_default();
         // `openssl ecparam` writes the curve in a block of its own; the key names it again.
         if label != "EC PARAMETERS" {
-            keys.push(placed(key(label, &block[..after])));
+            keys.push(key(label, &block[..after]));
         }
         rest = &block[after..];
     }
     Ok(keys)
 }
 
-/// One key in DER.
+/// One key or certificate in DER.
 pub(super) fn read_der(der: &[u8]) -> Placed {
-    let private = || {
-        let key = p256::SecretKey::from_pkcs8_der(der).ok().or_else(|| p256::SecretKey::from_sec1_der(der).ok())?;
-        Scalar::of(&key).map(KeyMaterial::EcPrivate)
+    if let Some(certificate) = certificate::read(der) {
+        return certificate;
+    }
+    let material = public(der).or_else(|| private(der)).or_else(|| sec1(der)).or_else(|| pkcs1_private(der));
+    placed(material.ok_or_else(|| Fault::whole("DER, but no key or certificate that is supported")))
+}
+
+fn key(label: &str, block: &str) -> Placed {
+    let unread = || Fault::unsupported("PEM", format!("block {label:?} is no key that is supported"));
+    let Some(der) = der(block) else { return placed(Err(unread())) };
+    let material = match label {
+        "CERTIFICATE" => {
+            return certificate::read(&der).unwrap_or_else(|| placed(Err(unread())));
+        }
+        "PUBLIC KEY" => public(&der),
+        "PRIVATE KEY" => private(&der),
+        "EC PRIVATE KEY" => sec1(&der),
+        "RSA PUBLIC KEY" => pkcs1_public(&der),
+        "RSA PRIVATE KEY" => pkcs1_private(&der),
+        _ => None,
     };
-    placed(public(der).or_else(private).ok_or_else(|| Fault::whole("DER, but no key of P-256 or Ed25519")))
+    placed(material.ok_or_else(unread))
 }
 
-fn key(label: &str, block: &str) -> Result<KeyMaterial, Fault> {
-    let unread = || Fault::unsupported("PEM", format!("block {label:?} is no key of P-256 or Ed25519"));
-    match label {
-        "PUBLIC KEY" => public(&der(block).ok_or_else(unread)?).ok_or_else(unread),
-        "PRIVATE KEY" => private(p256::SecretKey::from_pkcs8_pem(block).ok()).ok_or_else(unread),
-        "EC PRIVATE KEY" => private(p256::SecretKey::from_sec1_pem(block).ok()).ok_or_else(unread),
-        _ => Err(unread()),
+/// SubjectPublicKeyInfo (RFC 5280 §4.1).
+pub(super) fn public(der: &[u8]) -> Option<KeyMaterial> {
+    let SubjectPublicKeyInfoRef { algorithm, subject_public_key } = SubjectPublicKeyInfoRef::from_der(der).ok()?;
+    let key = subject_public_key.as_bytes()?;
+    let fixed =
+        |set: Algorithm| (Some(key.len()) == set.ml_dsa_key()).then(|| KeyMaterial::AkpPublic(set, key.to_vec()));
+    match algorithm.oid {
+        EC => Point::of_sec1(curve(&algorithm)?, key).map(KeyMaterial::EcPublic),
+        RSA => pkcs1_public(key),
+        OKP_X25519 => key.try_into().ok().map(KeyMaterial::X25519Public),
+        OKP_ED25519 => key.try_into().ok().map(KeyMaterial::Ed25519Public),
+        OKP_ED448 => key.try_into().ok().map(KeyMaterial::Ed448Public),
+        ML_DSA_44 => fixed(Algorithm::MlDsa44),
+        ML_DSA_65 => fixed(Algorithm::MlDsa65),
+        ML_DSA_87 => fixed(Algorithm::MlDsa87),
+        _ => None,
     }
 }
 
-fn private(key: Option<p256::SecretKey>) -> Option<KeyMaterial> {
-    key.and_then(|key| Scalar::of(&key)).map(KeyMaterial::EcPrivate)
-}
-
-fn public(der: &[u8]) -> Option<KeyMaterial> {
-    if let Some(x) = der.strip_prefix(ED25519_SPKI) {
-        return x.try_into().ok().map(KeyMaterial::Ed25519Public);
+/// PrivateKeyInfo (RFC 5958) of a key that agrees or decrypts.
+fn private(der: &[u8]) -> Option<KeyMaterial> {
+    let info = PrivateKeyInfoRef::try_from(der).ok()?;
+    let key = info.private_key.as_bytes();
+    match info.algorithm.oid {
+        EC => match curve(&info.algorithm)? {
+            Curve::P256 => scalar(Curve::P256, p256::SecretKey::from_pkcs8_der(der).ok()?.to_bytes()),
+            Curve::P384 => scalar(Curve::P384, p384::SecretKey::from_pkcs8_der(der).ok()?.to_bytes()),
+            Curve::P521 => scalar(Curve::P521, p521::SecretKey::from_pkcs8_der(der).ok()?.to_bytes()),
+            Curve::Secp256k1 => None,
+        },
+        RSA => pkcs1_private(key),
+        OKP_X25519 => {
+            let d = <&OctetStringRef>::from_der(key).ok()?;
+            X25519::new(d.as_bytes()).map(KeyMaterial::X25519Private)
+        }
+        _ => None,
     }
-    let key = p256::PublicKey::from_public_key_der(der).ok()?;
-    Some(KeyMaterial::EcPublic(Point::of(&key)))
 }
 
-fn der(block: &str) -> Option<Vec<u8>> {
-    p256::pkcs8::Document::from_pem(block).ok().map(|(_, document)| document.as_bytes().to_vec())
+/// ECPrivateKey (RFC 5915).
+fn sec1(der: &[u8]) -> Option<KeyMaterial> {
+    let p256 = || scalar(Curve::P256, p256::SecretKey::from_sec1_der(der).ok()?.to_bytes());
+    let p384 = || scalar(Curve::P384, p384::SecretKey::from_sec1_der(der).ok()?.to_bytes());
+    let p521 = || scalar(Curve::P521, p521::SecretKey::from_sec1_der(der).ok()?.to_bytes());
+    p256().or_else(p384).or_else(p521)
+}
+
+fn scalar(curve: Curve, d: impl AsRef<[u8]> + zeroize::Zeroize) -> Option<KeyMaterial> {
+    let d = Zeroizing::new(d);
+    Scalar::new(curve, (*d).as_ref()).map(KeyMaterial::EcPrivate)
+}
+
+/// RSAPublicKey (RFC 8017 A.1.1).
+fn pkcs1_public(der: &[u8]) -> Option<KeyMaterial> {
+    let key: pkcs1::RsaPublicKey<UintRef<'_>> = Decode::from_der(der).ok()?;
+    RsaPublic::new(key.modulus.as_bytes(), key.public_exponent.as_bytes()).map(KeyMaterial::RsaPublic)
+}
+
+/// RSAPrivateKey (RFC 8017 A.1.2) of two primes.
+fn pkcs1_private(der: &[u8]) -> Option<KeyMaterial> {
+    let key: pkcs1::RsaPrivateKey<UintRef<'_>> = Decode::from_der(der).ok()?;
+    if key.other_prime_infos.is_some() {
+        return None;
+    }
+    let public = RsaPublic::new(key.modulus.as_bytes(), key.public_exponent.as_bytes())?;
+    let parts = [key.private_exponent, key.prime1, key.prime2, key.exponent1, key.exponent2, key.coefficient];
+    let parts = parts.map(|part| Zeroizing::new(part.as_bytes().to_vec()));
+    RsaPrivate::new(public, parts).map(KeyMaterial::RsaPrivate)
+}
+
+fn curve(algorithm: &AlgorithmIdentifierRef<'_>) -> Option<Curve> {
+    let named = algorithm.parameters_oid().ok()?;
+    CURVES.iter().find(|(oid, _)| *oid == named).map(|(_, curve)| *curve)
+}
+
+/// The algorithm of an EC key in a SubjectPublicKeyInfo.
+pub(crate) fn ec_algorithm(curve: Curve) -> AlgorithmIdentifierRef<'static> {
+    let named = CURVES.iter().find(|(_, of)| *of == curve).map(|(oid, _)| AnyRef::from(oid));
+    AlgorithmIdentifierRef { oid: EC, parameters: named }
+}
+
+/// The algorithm of an X25519 key in a SubjectPublicKeyInfo.
+pub(crate) const fn x25519_algorithm() -> AlgorithmIdentifierRef<'static> {
+    AlgorithmIdentifierRef { oid: OKP_X25519, parameters: None }
+}
+
+fn der(block: &str) -> Option<Zeroizing<Vec<u8>>> {
+    let (_, document) = Document::from_pem(block).ok()?;
+    Some(Zeroizing::new(document.to_der().ok()?))
 }
 
 fn placed(material: Result<KeyMaterial, Fault>) -> Placed {
-    let offered = material.map(|material| Offered {
+    Placed { kid: None, offered: material.map(offered) }
+}
+
+/// A key of which nothing else is said.
+pub(super) fn offered(material: KeyMaterial) -> Offered {
+    Offered {
         material,
         signing_half: false,
         kid: None,
@@ -75,6 +184,6 @@ fn placed(material: Result<KeyMaterial, Fault>) -> Placed {
         operations: None,
         alg: None,
         owner: Owner::default(),
-    });
-    Placed { kid: None, offered }
+        certified: None,
+    }
 }

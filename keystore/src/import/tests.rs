@@ -1,5 +1,7 @@
 //! What is taken, with which policy, and what is not, with which fault.
 
+mod forms;
+
 use p256::pkcs8::{EncodePrivateKey, EncodePublicKey, LineEnding};
 
 use crate::error::{AdminError, ImportError};
@@ -59,6 +61,7 @@ fn the_profile_decides_the_defaults() {
         strip_prefix: false,
         endpoint_binding: EndpointBinding::Pinned,
         derive: true,
+        kdf_inputs: crate::key::KdfInputs::default(),
         iat_required: false,
         max_age_s: None,
         late_after_s: 3_600,
@@ -108,6 +111,7 @@ fn what_is_stated_is_taken() {
         strip_prefix: true,
         endpoint_binding: EndpointBinding::Ignored,
         derive: true,
+        kdf_inputs: crate::key::KdfInputs::default(),
         iat_required: true,
         max_age_s: Some(31_536_000_000),
         late_after_s: 1,
@@ -173,11 +177,26 @@ fn what_is_not_taken_says_where_and_why() {
         ("kid", r#"{"kty":"oct","kid":"a","\u006bid":"b"}"#.to_owned(), "twice"),
         // Kind and bytes.
         ("kty", r#"{"k":"AA"}"#.to_owned(), "missing"),
-        ("kty", r#"{"kty":"RSA"}"#.to_owned(), "must be EC"),
-        ("crv", ec("P-256", "P-384"), "curve"),
-        ("crv", jwk(&ED.replace("Ed25519", "X25519"), profile), "curve"),
-        ("k", oct("", profile), "16 to 32"),
-        ("k", oct("uJXxQ0s6A5fpTgAO1XsT", profile), "16 to 32"),
+        ("kty", r#"{"kty":"DH"}"#.to_owned(), "must be AKP"),
+        ("crv", ec("P-256", "P-192"), "curve"),
+        ("crv", jwk(&ED.replace("Ed25519", "X448"), profile), "curve"),
+        ("x", ec("P-256", "P-384"), "no point of P-384"),
+        ("x", ec("P-256", "secp256k1"), "no point of secp256k1"),
+        ("x", jwk(&ED.replace("Ed25519", "Ed448"), profile), "as long as"),
+        ("x", jwk(&ED.replace("Ed25519", "X25519"), profile), "leaves no algorithm"),
+        (
+            "x",
+            jwk(&format!(r#""kty":"OKP","crv":"X25519","x":"{}","alg":"ECDH-SS+A128KW""#, "A".repeat(43)), ""),
+            "small order",
+        ),
+        ("n", r#"{"kty":"RSA"}"#.to_owned(), "missing"),
+        ("n", r#"{"kty":"RSA","n":"AQAB","e":"AQAB"}"#.to_owned(), "2048 to 8192"),
+        ("n", format!(r#"{{"kty":"RSA","n":"{}","e":"Aw"}}"#, "____".repeat(85) + "_w"), "2048 to 8192"),
+        ("alg", r#"{"kty":"AKP","pub":"AA"}"#.to_owned(), "parameter set"),
+        ("alg", r#"{"kty":"AKP","pub":"AA","alg":"ES256"}"#.to_owned(), "no ML-DSA"),
+        ("pub", r#"{"kty":"AKP","pub":"AA","alg":"ML-DSA-44"}"#.to_owned(), "1312 bytes"),
+        ("k", oct("", profile), "16 to 64"),
+        ("k", oct("uJXxQ0s6A5fpTgAO1XsT", profile), "16 to 64"),
         ("k", oct(&K32.replace('_', "/"), profile), "base64url"),
         ("k", oct(&format!("{K16}=="), profile), "base64url"),
         ("k", oct("uJXxQ0s6A5fpTgAO1XsThR", profile), "base64url"),
@@ -195,7 +214,7 @@ fn what_is_not_taken_says_where_and_why() {
             "no private",
         ),
         ("x", jwk(&ED.replace("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", &"A".repeat(43)), profile), "small order"),
-        ("x", jwk(&ED.replace("11qY", ""), profile), "32 bytes"),
+        ("x", jwk(&ED.replace("11qY", ""), profile), "as long as"),
         ("d", jwk(&format!(r#"{ED},"d":"{K32}""#), profile), "private signing key"),
         ("d", jwk(&format!(r#"{GATEWAY},"use":"sig""#), profile), "private signing key"),
         ("d", jwk(&format!(r#"{GATEWAY},"alg":"ES256""#), ""), "private signing key"),
@@ -213,7 +232,15 @@ fn what_is_not_taken_says_where_and_why() {
         ("tenant", with(r#""tenant":"""#), "printable"),
         // Policy.
         ("colour", with(r#""colour":"red""#), "not a member"),
-        ("salt", with(r#""salt":"AA""#), "not supported yet"),
+        ("salt", with(r#""salt":7"#), "text"),
+        ("salt", jwk(GATEWAY, &format!(r#"{profile},"salt":"{}""#, "A".repeat(1368))), "1024"),
+        ("party_u", with(r#""salt":"AA""#), "something is derived"),
+        ("party_u", with(r#""priv_other":"AA""#), "something is derived"),
+        ("party_u", jwk(GATEWAY, &format!(r#"{profile},"party_u":7"#)), "object"),
+        ("name", jwk(GATEWAY, &format!(r#"{profile},"party_v":{{"name":"AA"}}"#)), "not a member"),
+        ("static_sender", jwk(GATEWAY, &format!(r#"{profile},"static_sender":{{{GATEWAY}}}"#)), "public EC"),
+        ("static_sender", jwk(GATEWAY, &format!(r#"{profile},"static_sender":{{{EC}}}"#)), "ECDH-SS"),
+        ("static_sender", jwk(GATEWAY, &format!(r#""algs":["ECDH-SS+A128KW"],"static_sender":{{{EC}}}"#)), "device"),
         ("profile", oct(K32, r#""profile":"paperknife-2""#), "paperknife-1"),
         ("paperknife", r#"{"kty":"oct","paperknife":7}"#.to_owned(), "object"),
         ("formats", with(r#""formats":["pgp"]"#), "cose, cms, jose"),
@@ -246,8 +273,14 @@ fn what_is_not_taken_says_where_and_why() {
         ("algs", oct(K16, r#""profile":"paperknife-1","kdf":null"#), "one algorithm"),
         ("algs", with(r#""algs":[]"#), "once"),
         ("algs", with(r#""algs":["A128GCM","A128GCM"]"#), "once"),
-        ("algs", with(r#""algs":["A128CBC"]"#), "not supported"),
-        ("alg", jwk(&format!(r#""kty":"oct","k":"{K32}","alg":"HS256""#), ""), "not supported"),
+        ("algs", with(r#""algs":["A128CBC"]"#), "does not fit"),
+        ("algs", with(r#""algs":["HSS-LMS"]"#), "not supported"),
+        ("alg", jwk(&format!(r#""kty":"oct","k":"{K32}","alg":"PBES2""#), ""), "not supported"),
+        ("algs", jwk(&format!(r#""kty":"oct","k":"{K32}","alg":"HS512""#), ""), "does not fit"),
+        ("algs", oct(K32, r#""algs":["HMAC 256/256","HMAC 256/64"]"#), "one family"),
+        ("algs", oct(K32, r#""algs":["A256GCM","HMAC 256/256"]"#), "one family"),
+        ("algs", jwk(EC, r#""algs":["ES256","ECDH-SS+A128KW"]"#), "one family"),
+        ("algs", jwk(EC, r#""algs":["ES384"]"#), "does not fit"),
         (
             "alg",
             jwk(
@@ -258,8 +291,15 @@ fn what_is_not_taken_says_where_and_why() {
         ),
         ("algs", jwk(&format!(r#"{EC},"alg":"A128GCM""#), ""), "does not fit"),
         ("algs", jwk(&format!(r#"{EC},"alg":"ECDH-ES+A128KW""#), ""), "does not fit"),
-        ("use", jwk(&format!(r#"{EC},"use":"enc""#), profile), "must be sig"),
-        ("use", jwk(&format!(r#""kty":"oct","k":"{K32}","use":"sig""#), profile), "must be enc"),
+        ("use", jwk(&format!(r#"{EC},"use":"enc""#), profile), "no algorithm"),
+        ("use", jwk(&format!(r#"{ED},"use":"enc""#), profile), "must be sig"),
+        ("use", jwk(&format!(r#""kty":"oct","k":"{K32}","use":"sig""#), profile), "no algorithm"),
+        ("algs", jwk(&format!(r#""kty":"oct","k":"{K32}","use":"sig","alg":"A256GCM""#), ""), "does not fit"),
+        (
+            "algs",
+            jwk(&format!(r#""kty":"oct","k":"{K32}","key_ops":["unwrapKey"],"alg":"A256GCM""#), ""),
+            "does not fit",
+        ),
         ("key_ops", jwk(&format!(r#"{EC},"key_ops":["sign"]"#), profile), "verify"),
         ("key_ops", jwk(&format!(r#"{EC},"key_ops":["verify","verify"]"#), profile), "twice"),
         ("key_ops", jwk(&format!(r#""kty":"oct","k":"{K32}","key_ops":["encrypt"]"#), profile), "decrypt"),
@@ -378,15 +418,30 @@ fn a_pem_block_of_another_kind_is_not_taken() {
 
 #[test]
 fn offline_takes_what_fits_and_leaves_the_rest() {
-    let rsa = r#"{"kty":"RSA","n":"AQAB","e":"AQAB"}"#;
-    let p384 = r#"{"kty":"EC","crv":"P-384","x":"AA","y":"AA"}"#;
-    let hmac = format!(r#"{{"kty":"oct","k":"{K32}","alg":"HS256"}}"#);
+    let rsa = r#"{"kty":"DH","n":"AQAB","e":"AQAB"}"#;
+    let p384 = r#"{"kty":"EC","crv":"P-192","x":"AA","y":"AA"}"#;
+    let hmac = format!(r#"{{"kty":"oct","k":"{K32}","alg":"HS1"}}"#);
     let plain = format!(r#"{{"kty":"oct","k":"{K32}"}}"#);
     let keystore = offline(&format!(r#"{{"keys":[{rsa},{p384},{hmac},{plain},{{{EC}}},{{{ED}}}]}}"#));
     let keys = keystore.find("default", None).unwrap();
     let algs: Vec<_> = keys.iter().map(|key| key.policy.algs.clone()).collect();
     let expected = [
-        vec![Algorithm::A256Gcm, Algorithm::ChaCha20Poly1305],
+        vec![
+            Algorithm::A256Gcm,
+            Algorithm::ChaCha20Poly1305,
+            Algorithm::A256Kw,
+            Algorithm::AesCcm16_128_256,
+            Algorithm::AesCcm16_64_256,
+            Algorithm::AesCcm64_128_256,
+            Algorithm::AesCcm64_64_256,
+            Algorithm::AesMac256_128,
+            Algorithm::AesMac256_64,
+            Algorithm::DirectHkdfAes256,
+            Algorithm::DirectHkdfSha256,
+            Algorithm::DirectHkdfSha512,
+            Algorithm::Hmac256_256,
+            Algorithm::Hmac256_64,
+        ],
         vec![Algorithm::Esp256, Algorithm::Es256],
         vec![Algorithm::Ed25519],
     ];

@@ -1,17 +1,14 @@
 //! Content encryption: AES-GCM and ChaCha20-Poly1305 on aws-lc-rs, AES-CCM, which it lacks, on `ccm` and `aes`.
 
-use aes::Aes128;
-use aes_gcm::aead::consts::{U8, U13, U16};
-use aws_lc_rs::aead::{AES_128_GCM, AES_256_GCM, Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
+use aes::{Aes128, Aes256};
+use aes_gcm::aead::consts::{U7, U8, U13, U16};
+use aws_lc_rs::aead::{AES_128_GCM, AES_192_GCM, AES_256_GCM, Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
+use ccm::Ccm;
 use ccm::aead::inout::InOutBuf;
 use ccm::aead::{AeadInOut, KeyInit};
-use ccm::{Ccm, NonceSize, TagSize};
 use zeroize::Zeroizing;
 
 use crate::key::Algorithm;
-
-type CcmTag8 = Ccm<Aes128, U8, U13>;
-type CcmTag16 = Ccm<Aes128, U16, U13>;
 
 /// A content key ready for use: its key schedule, and the base IV that Partial IVs are combined with.
 pub(crate) struct ContentKey {
@@ -19,28 +16,38 @@ pub(crate) struct ContentKey {
     base_iv: Zeroizing<Vec<u8>>,
 }
 
+/// CCM by AES key, tag and nonce, in bytes.
 enum Cipher {
     AwsLc(LessSafeKey),
-    CcmTag16(Box<CcmTag16>),
-    CcmTag8(Box<CcmTag8>),
+    Ccm128Tag16Nonce13(Box<Ccm<Aes128, U16, U13>>),
+    Ccm128Tag16Nonce7(Box<Ccm<Aes128, U16, U7>>),
+    Ccm128Tag8Nonce13(Box<Ccm<Aes128, U8, U13>>),
+    Ccm128Tag8Nonce7(Box<Ccm<Aes128, U8, U7>>),
+    Ccm256Tag16Nonce13(Box<Ccm<Aes256, U16, U13>>),
+    Ccm256Tag16Nonce7(Box<Ccm<Aes256, U16, U7>>),
+    Ccm256Tag8Nonce13(Box<Ccm<Aes256, U8, U13>>),
+    Ccm256Tag8Nonce7(Box<Ccm<Aes256, U8, U7>>),
 }
 
 impl ContentKey {
     /// None unless `key` has exactly the algorithm's length. An empty `base_iv` means that there is none.
     pub(crate) fn new(algorithm: Algorithm, key: &[u8], base_iv: &[u8]) -> Option<Self> {
         let cipher = match algorithm {
-            Algorithm::A128Gcm => aws_lc(&AES_128_GCM, key)?,
-            Algorithm::A256Gcm => aws_lc(&AES_256_GCM, key)?,
-            Algorithm::ChaCha20Poly1305 => aws_lc(&CHACHA20_POLY1305, key)?,
-            Algorithm::AesCcm16_64_128 => Cipher::CcmTag8(Box::new(CcmTag8::new_from_slice(key).ok()?)),
-            Algorithm::AesCcm16_128_128 => Cipher::CcmTag16(Box::new(CcmTag16::new_from_slice(key).ok()?)),
-            Algorithm::EcdhEsA128Kw
-            | Algorithm::EcdhEsA256Kw
-            | Algorithm::Ed25519
-            | Algorithm::Es256
-            | Algorithm::Esp256 => return None,
+            Algorithm::A128Gcm => aws_lc(&AES_128_GCM, key),
+            Algorithm::A192Gcm => aws_lc(&AES_192_GCM, key),
+            Algorithm::A256Gcm => aws_lc(&AES_256_GCM, key),
+            Algorithm::ChaCha20Poly1305 => aws_lc(&CHACHA20_POLY1305, key),
+            Algorithm::AesCcm16_64_128 => ccm(key).map(Cipher::Ccm128Tag8Nonce13),
+            Algorithm::AesCcm16_64_256 => ccm(key).map(Cipher::Ccm256Tag8Nonce13),
+            Algorithm::AesCcm64_64_128 => ccm(key).map(Cipher::Ccm128Tag8Nonce7),
+            Algorithm::AesCcm64_64_256 => ccm(key).map(Cipher::Ccm256Tag8Nonce7),
+            Algorithm::AesCcm16_128_128 => ccm(key).map(Cipher::Ccm128Tag16Nonce13),
+            Algorithm::AesCcm16_128_256 => ccm(key).map(Cipher::Ccm256Tag16Nonce13),
+            Algorithm::AesCcm64_128_128 => ccm(key).map(Cipher::Ccm128Tag16Nonce7),
+            Algorithm::AesCcm64_128_256 => ccm(key).map(Cipher::Ccm256Tag16Nonce7),
+            _ => None,
         };
-        Some(Self { cipher, base_iv: Zeroizing::new(base_iv.to_vec()) })
+        Some(Self { cipher: cipher?, base_iv: Zeroizing::new(base_iv.to_vec()) })
     }
 
     /// Empty where there is none.
@@ -54,8 +61,14 @@ impl ContentKey {
             Cipher::AwsLc(key) => Nonce::try_assume_unique_for_key(nonce)
                 .and_then(|nonce| key.open_separate_gather(nonce, Aad::from(aad), ciphertext, tag, cleartext))
                 .is_ok(),
-            Cipher::CcmTag8(key) => open_ccm(key.as_ref(), nonce, aad, ciphertext, tag, cleartext).is_some(),
-            Cipher::CcmTag16(key) => open_ccm(key.as_ref(), nonce, aad, ciphertext, tag, cleartext).is_some(),
+            Cipher::Ccm128Tag16Nonce13(key) => open_ccm(key.as_ref(), nonce, aad, ciphertext, tag, cleartext),
+            Cipher::Ccm128Tag16Nonce7(key) => open_ccm(key.as_ref(), nonce, aad, ciphertext, tag, cleartext),
+            Cipher::Ccm128Tag8Nonce13(key) => open_ccm(key.as_ref(), nonce, aad, ciphertext, tag, cleartext),
+            Cipher::Ccm128Tag8Nonce7(key) => open_ccm(key.as_ref(), nonce, aad, ciphertext, tag, cleartext),
+            Cipher::Ccm256Tag16Nonce13(key) => open_ccm(key.as_ref(), nonce, aad, ciphertext, tag, cleartext),
+            Cipher::Ccm256Tag16Nonce7(key) => open_ccm(key.as_ref(), nonce, aad, ciphertext, tag, cleartext),
+            Cipher::Ccm256Tag8Nonce13(key) => open_ccm(key.as_ref(), nonce, aad, ciphertext, tag, cleartext),
+            Cipher::Ccm256Tag8Nonce7(key) => open_ccm(key.as_ref(), nonce, aad, ciphertext, tag, cleartext),
         }
     }
 }
@@ -64,19 +77,18 @@ fn aws_lc(algorithm: &'static aws_lc_rs::aead::Algorithm, key: &[u8]) -> Option<
     UnboundKey::new(algorithm, key).ok().map(|key| Cipher::AwsLc(LessSafeKey::new(key)))
 }
 
-fn open_ccm<M, N>(
-    key: &Ccm<Aes128, M, N>,
+fn ccm<C: KeyInit>(key: &[u8]) -> Option<Box<C>> {
+    C::new_from_slice(key).ok().map(Box::new)
+}
+
+fn open_ccm<C: AeadInOut>(
+    key: &C,
     nonce: &[u8],
     aad: &[u8],
     ciphertext: &[u8],
     tag: &[u8],
     cleartext: &mut [u8],
-) -> Option<()>
-where
-    M: ccm::aead::array::ArraySize + TagSize,
-    N: ccm::aead::array::ArraySize + NonceSize,
-{
-    let (nonce, tag) = (nonce.try_into().ok()?, tag.try_into().ok()?);
-    let buffer = InOutBuf::new(ciphertext, cleartext).ok()?;
-    key.decrypt_inout_detached(nonce, aad, buffer, tag).ok()
+) -> bool {
+    let (Ok(nonce), Ok(tag)) = (nonce.try_into(), tag.try_into()) else { return false };
+    InOutBuf::new(ciphertext, cleartext).is_ok_and(|buffer| key.decrypt_inout_detached(nonce, aad, buffer, tag).is_ok())
 }

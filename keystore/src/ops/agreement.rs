@@ -1,46 +1,62 @@
-//! ECDH-ES on P-256, then HKDF-SHA-256: the KEK of `ECDH-ES+A128KW` and `ECDH-ES+A256KW` (RFC 9053 §6.4).
+//! Diffie–Hellman on P-256, P-384, P-521 and X25519. The secret is Z: the x-coordinate of d·E at the full width of the
+//! field (SEC 1 §3.3.1), or X25519's output (RFC 7748 §6.1).
 
-use aws_lc_rs::agreement::{ECDH_P256, PrivateKey, UnparsedPublicKey, agree};
-use aws_lc_rs::hkdf::{HKDF_SHA256, Salt};
+use aws_lc_rs::agreement::{Algorithm, ECDH_P256, ECDH_P384, ECDH_P521, PrivateKey, UnparsedPublicKey, X25519, agree};
 use zeroize::Zeroizing;
 
-use crate::key::Algorithm;
-use crate::ops::{kdf, unwrap};
-use crate::private_key::Scalar;
-use crate::recipe::{EcPoint, EcY};
+use crate::key::Kty;
+use crate::ops::Secret;
+use crate::private_key::{self, Curve, Scalar};
+use crate::recipe::{EcY, Point};
 
-/// The primitive's form of our private key.
-pub(crate) fn private_key(scalar: &Scalar) -> Option<PrivateKey> {
-    PrivateKey::from_private_key(&ECDH_P256, &scalar.d[..]).ok()
+/// The primitive's form of our private EC key.
+pub(crate) fn ec(scalar: &Scalar) -> Option<PrivateKey> {
+    let algorithm: &Algorithm = match scalar.point.curve {
+        Curve::P256 => &ECDH_P256,
+        Curve::P384 => &ECDH_P384,
+        Curve::P521 => &ECDH_P521,
+        Curve::Secp256k1 => return None,
+    };
+    PrivateKey::from_private_key(algorithm, &scalar.d).ok()
 }
 
-/// `KEK = HKDF-SHA-256(salt = empty, ikm = Z, info = kdf_context)`, Z the x-coordinate of d·E at full width.
-/// None for a point that is not on the curve: infinity, x ≥ p and a square that has no root included.
-pub(crate) fn kek(
-    private: &PrivateKey,
-    wrap: Algorithm,
-    ephemeral: EcPoint<'_>,
-    kdf_context: &[u8],
-) -> Option<Zeroizing<Vec<u8>>> {
-    let length = unwrap::kek_length(wrap)?;
-    let (bytes, size) = sec1(ephemeral)?;
-    let peer = UnparsedPublicKey::new(&ECDH_P256, &bytes[..size]);
-    agree(private, peer, (), |z| kdf::expand(&Salt::none(HKDF_SHA256).extract(z), kdf_context, length).ok_or(())).ok()
+/// The primitive's form of our private X25519 key.
+pub(crate) fn x25519(key: &private_key::X25519) -> Option<PrivateKey> {
+    PrivateKey::from_private_key(&X25519, &key.d[..]).ok()
 }
 
-/// The point in its SEC 1 form, and how many bytes of the array it takes.
-fn sec1(point: EcPoint<'_>) -> Option<([u8; 65], usize)> {
-    let mut bytes = [0; 65];
-    bytes[1..33].copy_from_slice(<&[u8; 32]>::try_from(point.x).ok()?);
-    match point.y {
-        EcY::Full(y) => {
-            bytes[0] = 4;
-            bytes[33..].copy_from_slice(<&[u8; 32]>::try_from(y).ok()?);
-            Some((bytes, 65))
-        }
-        EcY::Odd(odd) => {
-            bytes[0] = 2 + u8::from(odd);
-            Some((bytes, 33))
-        }
+/// Z. None for a point that is not on the curve: infinity, x ≥ p and a square that has no root included; and for an
+/// all-zero Z of X25519, which a u-coordinate of small order gives with every private key (RFC 7748 §6.1). On the other
+/// curves, of prime order, zero is an x-coordinate like any other.
+pub(crate) fn secret(private: &PrivateKey, public: &[u8]) -> Option<Secret> {
+    let peer = UnparsedPublicKey::new(private.algorithm(), public);
+    let z = agree(private, peer, (), |z| Ok(Zeroizing::new(z.to_vec()))).ok()?;
+    let is_contributory = *private.algorithm() != X25519 || z.iter().any(|byte| *byte != 0);
+    is_contributory.then_some(z)
+}
+
+/// A public key of an envelope in the primitive's encoding: the point in its SEC 1 form, or u as it is. Its length says
+/// which form it is, so that no other encoding that the primitive knows gets through.
+pub(crate) fn encoded(point: &Point<'_>) -> Option<Vec<u8>> {
+    let width = match point.kty {
+        Kty::Ec2P256 | Kty::OkpX25519 => 32,
+        Kty::Ec2P384 => 48,
+        Kty::Ec2P521 => 66,
+        _ => return None,
+    };
+    if point.x.len() != width {
+        return None;
     }
+    match (point.kty, point.y) {
+        (Kty::OkpX25519, None) => Some(point.x.to_vec()),
+        (Kty::OkpX25519, Some(_)) | (_, None) => None,
+        (_, Some(EcY::Full(y))) => (y.len() == width).then(|| [&[4], point.x, y].concat()),
+        (_, Some(EcY::Odd(odd))) => Some([&[2 + u8::from(odd)], point.x].concat()),
+    }
+}
+
+/// Whether agreeing with this u-coordinate gives anything but zero. Every private key is a multiple of the cofactor, so
+/// one that is not a secret tells.
+pub(crate) fn is_sound(x: &[u8; 32]) -> bool {
+    PrivateKey::from_private_key(&X25519, &[9; 32]).is_ok_and(|private| secret(&private, x).is_some())
 }

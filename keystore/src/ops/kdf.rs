@@ -5,13 +5,14 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Prk, Salt};
+use aws_lc_rs::hkdf::{HKDF_SHA256, HKDF_SHA512, KeyType, Prk, Salt};
 use zeroize::Zeroizing;
 
 use crate::cbor;
 use crate::key::{Algorithm, KeyRef};
 use crate::ops::aead::ContentKey;
 use crate::private_key::Symmetric;
+use crate::recipe::Hash;
 
 /// Content keys kept per device key: a device has one algorithm and one kid context at a time, and a few when it restarts.
 const KEPT: usize = 4;
@@ -36,6 +37,16 @@ impl Master {
     /// The same key with nothing made of it: for another kid, which derives other keys.
     pub(crate) fn share(&self) -> Self {
         Self { key: Arc::clone(&self.key), made: RwLock::default() }
+    }
+
+    /// Bytes.
+    pub(crate) fn length(&self) -> usize {
+        self.key.k.len()
+    }
+
+    /// The key itself, unless its record says that keys are derived from it and never itself used.
+    pub(crate) fn as_it_is(&self, key: &KeyRef) -> Option<Zeroizing<Vec<u8>>> {
+        (!key.policy.derive).then(|| self.key.k.clone())
     }
 
     /// The content key for this algorithm and kid context, if it has opened a message before.
@@ -86,8 +97,8 @@ fn derive(master: &[u8], kid: &[u8], algorithm: Algorithm, kid_context: Option<&
         return None;
     }
     let prk = Salt::none(HKDF_SHA256).extract(master);
-    let key = expand(&prk, &info(kid, kid_context, algorithm, "Key", sizes.key), sizes.key)?;
-    let base_iv = expand(&prk, &info(kid, kid_context, algorithm, "IV", sizes.nonce), sizes.nonce)?;
+    let key = expand(&prk, &[&info(kid, kid_context, algorithm, "Key", sizes.key)], sizes.key)?;
+    let base_iv = expand(&prk, &[&info(kid, kid_context, algorithm, "IV", sizes.nonce)], sizes.nonce)?;
     ContentKey::new(algorithm, &key, &base_iv)
 }
 
@@ -110,9 +121,24 @@ impl KeyType for Length {
     }
 }
 
+/// `HKDF(hash, salt, secret, info, length)` (RFC 5869 §2); without salt, zeros of the hash's length.
+pub(crate) fn hkdf(
+    hash: Hash,
+    salt: Option<&[u8]>,
+    secret: &[u8],
+    info: &[&[u8]],
+    length: usize,
+) -> Option<Zeroizing<Vec<u8>>> {
+    let algorithm = match hash {
+        Hash::Sha256 => HKDF_SHA256,
+        Hash::Sha512 => HKDF_SHA512,
+    };
+    expand(&Salt::new(algorithm, salt.unwrap_or_default()).extract(secret), info, length)
+}
+
 /// `HKDF-Expand(prk, info, length)` (RFC 5869 §2.3).
-pub(crate) fn expand(prk: &Prk, info: &[u8], length: usize) -> Option<Zeroizing<Vec<u8>>> {
+fn expand(prk: &Prk, info: &[&[u8]], length: usize) -> Option<Zeroizing<Vec<u8>>> {
     let mut out = Zeroizing::new(vec![0; length]);
-    prk.expand(&[info], Length(length)).and_then(|okm| okm.fill(&mut out)).ok()?;
+    prk.expand(info, Length(length)).and_then(|okm| okm.fill(&mut out)).ok()?;
     Some(out)
 }

@@ -1,33 +1,25 @@
-//! AES key unwrap (RFC 3394).
+//! AES key unwrap (RFC 3394): on aws-lc-rs, which lacks AES-192, and there on `aes-kw`.
 
+use aes_kw::{KeyInit, KwAes192};
 use aws_lc_rs::key_wrap::{AES_128, AES_256, AesKek, KeyWrap};
 use zeroize::Zeroizing;
 
 use crate::key::Algorithm;
+use crate::ops::Secret;
 
-/// Bytes of the KEK that this algorithm wraps with; none if it wraps nothing.
-pub(crate) const fn kek_length(wrap: Algorithm) -> Option<usize> {
-    match wrap {
-        Algorithm::EcdhEsA128Kw => Some(16),
-        Algorithm::EcdhEsA256Kw => Some(32),
-        Algorithm::A128Gcm
-        | Algorithm::A256Gcm
-        | Algorithm::AesCcm16_128_128
-        | Algorithm::AesCcm16_64_128
-        | Algorithm::ChaCha20Poly1305
-        | Algorithm::Ed25519
-        | Algorithm::Es256
-        | Algorithm::Esp256 => None,
-    }
-}
+/// Shortest wrapped key: two blocks of 64 bits and the integrity check.
+const SHORTEST: usize = 24;
 
-/// The CEK, which has exactly the content algorithm's length.
-pub(crate) fn cek(wrap: Algorithm, kek: &[u8], wrapped: &[u8], length: usize) -> Option<Zeroizing<Vec<u8>>> {
-    if wrapped.len() != length + 8 {
+/// The key that was wrapped, if the KEK has the algorithm's length.
+pub(crate) fn unwrap(wrap: Algorithm, kek: &[u8], wrapped: &[u8]) -> Option<Secret> {
+    if wrap.wrap()? != kek.len() || wrapped.len() < SHORTEST || !wrapped.len().is_multiple_of(8) {
         return None;
     }
-    let cipher = if kek_length(wrap)? == 16 { &AES_128 } else { &AES_256 };
-    let mut cek = Zeroizing::new(vec![0; length]);
-    AesKek::new(cipher, kek).and_then(|kek| kek.unwrap(wrapped, &mut cek).map(drop)).ok()?;
-    Some(cek)
+    let mut key = Zeroizing::new(vec![0; wrapped.len() - 8]);
+    let unwrapped = match wrap {
+        Algorithm::A128Kw => AesKek::new(&AES_128, kek).and_then(|kek| kek.unwrap(wrapped, &mut key).map(drop)).is_ok(),
+        Algorithm::A256Kw => AesKek::new(&AES_256, kek).and_then(|kek| kek.unwrap(wrapped, &mut key).map(drop)).is_ok(),
+        _ => KwAes192::new_from_slice(kek).is_ok_and(|kek| kek.unwrap_key(wrapped, &mut key).is_ok()),
+    };
+    unwrapped.then_some(key)
 }

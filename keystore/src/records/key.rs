@@ -7,7 +7,7 @@ use crate::cbor;
 use crate::error::AdminError;
 use crate::key::{Algorithm, Kty, Status};
 use crate::policy::Stated;
-use crate::private_key::KeyMaterial;
+use crate::private_key::Secrets;
 use crate::rest::{Dek, Ring, Tampered, covered};
 
 const COLUMNS: &str = "tenant, id, version, kid, thumbprint, kty, use, algs, formats, device, status, reason, changed, \
@@ -71,19 +71,19 @@ impl Use {
 impl KeyRow {
     /// Whether this is our private key, and not a sender's public one.
     pub(crate) fn private(&self) -> bool {
-        self.kty == Kty::Ec2P256 && self.purpose == Use::Enc
+        self.kty != Kty::Symmetric && self.purpose == Use::Enc && self.device.is_none()
     }
 
     /// Seals the key's bytes into the row, bound to its columns.
-    pub(crate) fn seal(&mut self, dek: &Dek, material: &KeyMaterial) -> Result<(), AdminError> {
-        self.sealed = Some(dek.seal(&self.aad(), &material.to_cose_key())?);
+    pub(crate) fn seal(&mut self, dek: &Dek, secrets: &Secrets) -> Result<(), AdminError> {
+        self.sealed = Some(dek.seal(&self.aad(), &secrets.to_record())?);
         Ok(())
     }
 
     /// The key's bytes, if record and columns belong together.
-    pub(crate) fn unseal(&self, ring: &Ring) -> Result<KeyMaterial, Tampered> {
+    pub(crate) fn unseal(&self, ring: &Ring) -> Result<Secrets, Tampered> {
         let record = self.sealed.as_deref().ok_or(Tampered)?;
-        KeyMaterial::from_cose_key(&ring.unseal(&self.aad(), record)?).ok_or(Tampered)
+        Secrets::from_record(&ring.unseal(&self.aad(), record)?).ok_or(Tampered)
     }
 
     /// `["paperknife-ks-1", tenant, key_id, version, algs, use, formats, device, created]` (keystore.md §2).
@@ -117,7 +117,7 @@ impl KeyRow {
             text(&self.thumbprint),
             text(self.kty.name()),
             text(self.purpose.name()),
-            Value::Text(self.algs.iter().map(|algorithm| algorithm.name()).collect::<Vec<_>>().join(" ")),
+            Value::Text(self.algs.iter().map(|algorithm| word(algorithm.name())).collect::<Vec<_>>().join(" ")),
             Value::Text(self.formats.join(" ")),
             self.device.clone().map_or(Value::Null, Value::Text),
             text(self.status.name()),
@@ -139,8 +139,26 @@ impl KeyRow {
         let values = columns.into_iter().chain([Value::Blob(mac)]);
         let sql = format!("INSERT OR REPLACE INTO key ({COLUMNS}, mac) VALUES (?{})", ", ?".repeat(MAC));
         transaction.prepare_cached(&sql)?.execute(rusqlite::params_from_iter(values))?;
+        self.put_names(transaction)
+    }
+
+    fn put_names(&self, transaction: &Connection) -> Result<(), AdminError> {
+        let of_this = params![self.tenant, self.id, self.version];
+        transaction
+            .prepare_cached("DELETE FROM key_name WHERE tenant = ? AND id = ? AND version = ?")?
+            .execute(of_this)?;
+        let mut insert = transaction
+            .prepare_cached("INSERT OR IGNORE INTO key_name (tenant, name, id, version) VALUES (?, ?, ?, ?)")?;
+        for name in &self.stated.names {
+            insert.execute(params![self.tenant, name, self.id, self.version])?;
+        }
         Ok(())
     }
+}
+
+/// An algorithm's name as one word of a list; no name has a `_` of its own.
+fn word(name: &str) -> String {
+    name.replace(' ', "_")
 }
 
 /// At most `limit` keys of this tenant and kid, oldest first; with `nameless` also those without kid.
@@ -156,6 +174,22 @@ pub(crate) fn by_kid(
     let rule =
         "INDEXED BY key_kid WHERE tenant = ? AND kid IN (?, ?) AND status <> 'destroyed' ORDER BY id, version LIMIT ?";
     select(connection, ring, rule, params![tenant, kid, or_nameless, limit])
+}
+
+/// At most `limit` keys of this tenant that have this name of a certificate, oldest first.
+pub(crate) fn by_name(
+    connection: &Connection,
+    ring: &Ring,
+    tenant: &str,
+    name: &str,
+    limit: u32,
+) -> Result<Vec<Found>, rusqlite::Error> {
+    let rule = "WHERE (tenant, id, version) IN \
+                (SELECT tenant, id, version FROM key_name WHERE tenant = ? AND name = ?) \
+                AND status <> 'destroyed' ORDER BY id, version LIMIT ?";
+    let mut found = select(connection, ring, rule, params![tenant, name, limit])?;
+    found.retain(|found| found.as_ref().map_or(true, |row| row.stated.names.iter().any(|own| own == name)));
+    Ok(found)
 }
 
 /// Every version of every key of this tenant, tombstones included, oldest first.
@@ -248,7 +282,7 @@ fn read(row: &Row<'_>) -> Option<KeyRow> {
         thumbprint: row.get(4).ok()?,
         kty: Kty::from_name(text(5)?)?,
         purpose: Use::from_name(text(6)?)?,
-        algs: words(7)?.map(Algorithm::from_name).collect::<Option<_>>()?,
+        algs: words(7)?.map(|word| Algorithm::from_name(&word.replace('_', " "))).collect::<Option<_>>()?,
         formats: words(8)?.map(str::to_owned).collect(),
         device: row.get(9).ok()?,
         status: Status::from_name(text(10)?)?,

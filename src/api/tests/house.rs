@@ -181,7 +181,12 @@ fn facts() -> Facts {
     Facts {
         format: Format::Cose,
         structure: "COSE_Encrypt0",
-        layers: vec![LayerSummary { structure: "COSE_Encrypt0".to_owned(), alg: None, kid: Some(vec![1]) }],
+        layers: vec![LayerSummary {
+            structure: "COSE_Encrypt0".to_owned(),
+            alg: None,
+            kid: Some(vec![1]),
+            countersignatures: Vec::new(),
+        }],
         proven: Proven { sender: Some("d1".to_owned()), sequence: Some(7), ..Proven::default() },
         identity: [7; 16],
         sequenced: Some(Sequenced { counter, also: None, number: 7, expect_from: Some(3), strict: false }),

@@ -1,15 +1,18 @@
 //! COSE header buckets (RFC 9052 §3.1): both read into one view that remembers where each value stood.
 //!
-//! Imports `envelope::Fault`, `item`, minicbor. A label in both buckets is refused; labels that this reader does not
-//! know are counted, not interpreted.
+//! Imports its neighbours, `envelope::Fault`, `item`, minicbor. A label in both buckets is refused; labels that this
+//! reader does not know are counted, not interpreted. Values are ranges of the message's bytes.
 
 use std::ops::Range;
 
 use minicbor::Decoder;
 use minicbor::data::Type;
 
+use super::countersign::{self, Countersignature};
+use super::key::{self, PublicKey};
+use super::x509::{self, Certificates, Thumbprint};
 use crate::envelope::Fault;
-use crate::item::{ContentType, Reason};
+use crate::item::{Compat, ContentType, Departure, Reason};
 
 /// Most labels in crit (cose.md §6).
 const CRIT: u64 = 16;
@@ -17,6 +20,8 @@ const CRIT: u64 = 16;
 const KID: usize = 256;
 /// Longest text claim, bytes.
 const CLAIM: usize = 1024;
+/// Longest salt and party field, bytes.
+const FIELD: usize = 1024;
 
 /// Where a header stood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +30,15 @@ pub enum Bucket {
     Protected,
     /// A hint for ever.
     Unprotected,
+}
+
+/// What the headers belong to: some labels mean something in one place only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Level {
+    Body,
+    Recipient,
+    Signer,
+    Countersigner,
 }
 
 /// A header value and its bucket.
@@ -45,6 +59,15 @@ pub enum Label {
     Text(String),
 }
 
+impl std::fmt::Display for Label {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Int(number) => number.fmt(out),
+            Self::Text(text) => text.fmt(out),
+        }
+    }
+}
+
 /// CWT claims (RFC 8392 §3.1) in header 15 (RFC 9597).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Claims {
@@ -58,22 +81,23 @@ pub struct Claims {
     pub faulty: bool,
 }
 
-/// An ephemeral P-256 key (RFC 9053 §7.1.1), label -1 of a recipient.
+/// A header that few messages carry.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ephemeral {
-    /// x, 32 bytes.
-    pub x: Range<usize>,
-    /// y.
-    pub y: EphemeralY,
-}
-
-/// The y of an ephemeral key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum EphemeralY {
-    /// 32 bytes.
-    Full(Range<usize>),
-    /// Sign bit.
-    Odd(bool),
+pub enum Rare {
+    /// 32 x5bag, 33 x5chain, −29 x5chain-sender.
+    Certificates(Certificates),
+    /// −21 … −26: identity, nonce, other of party U, then of party V; the encoded value.
+    Party(Range<usize>),
+    /// −20.
+    Salt(Range<usize>),
+    /// −2: the sender's static key.
+    StaticKey(PublicKey),
+    /// −3: its name.
+    StaticKeyId(Range<usize>),
+    /// 34 x5t, −27 x5t-sender.
+    Thumbprint(Thumbprint),
+    /// 35 x5u, −28 x5u-sender: shown, never fetched.
+    Url(Range<usize>),
 }
 
 /// The headers of one layer, both buckets.
@@ -95,18 +119,72 @@ pub struct Headers {
     pub claims: Option<Header<Claims>>,
     /// 16.
     pub typ: Option<Header<ContentType>>,
-    /// -1, where it is a P-256 key.
-    pub ephemeral: Option<Header<Ephemeral>>,
+    /// −1: the sender's ephemeral key.
+    pub ephemeral: Option<Header<PublicKey>>,
+    /// Labels that few messages carry.
+    pub rare: Vec<(i64, Header<Rare>)>,
+    /// 7, 9, 11, 12.
+    pub countersignatures: Vec<Countersignature>,
     /// Labels that are none of these.
     pub unknown: Vec<Header<Label>>,
     pub(super) crit: Option<Vec<Label>>,
+    not_understood: bool,
     unprotected: usize,
+}
+
+/// How headers are read: what they belong to, and what is allowed beyond the strict form.
+#[derive(Clone, Copy)]
+pub(super) struct Reading<'a> {
+    pub(super) level: Level,
+    pub(super) compat: &'a Compat,
 }
 
 impl Headers {
     /// Whether the unprotected bucket is empty.
     pub const fn all_protected(&self) -> bool {
         self.unprotected == 0
+    }
+
+    /// The header of that rare label.
+    pub fn rare(&self, label: i64) -> Option<&Rare> {
+        self.rare.iter().find(|(of, _)| *of == label).map(|(_, header)| &header.value)
+    }
+
+    /// −20.
+    pub fn salt(&self) -> Option<&Range<usize>> {
+        match self.rare(-20)? {
+            Rare::Salt(salt) => Some(salt),
+            _ => None,
+        }
+    }
+
+    /// −21 … −26: the encoded value.
+    pub fn party(&self, label: i64) -> Option<&Range<usize>> {
+        match self.rare(label)? {
+            Rare::Party(field) => Some(field),
+            _ => None,
+        }
+    }
+
+    /// −2.
+    pub fn static_key(&self) -> Option<&PublicKey> {
+        match self.rare(-2)? {
+            Rare::StaticKey(key) => Some(key),
+            _ => None,
+        }
+    }
+
+    /// −3.
+    pub fn static_key_id(&self) -> Option<&Range<usize>> {
+        match self.rare(-3)? {
+            Rare::StaticKeyId(id) => Some(id),
+            _ => None,
+        }
+    }
+
+    /// A critical header stands here that neither this reader nor the application understands.
+    pub const fn is_misunderstood(&self) -> bool {
+        self.not_understood
     }
 
     /// How many headers other than alg, kid and ephemeral key are present and known.
@@ -119,20 +197,26 @@ impl Headers {
             self.claims.is_some(),
             self.typ.is_some(),
         ];
-        present.iter().filter(|&&present| present).count()
+        present.iter().filter(|&&present| present).count() + self.rare.len() + self.countersignatures.len()
     }
 
-    /// Reads the map at `range` of `bytes`, which were scanned. An empty range is an empty map.
-    pub(super) fn read(&mut self, bytes: &[u8], range: Range<usize>, bucket: Bucket) -> Result<(), Fault> {
-        if range.is_empty() {
+    /// Reads the map in `bytes`, which were scanned, of which the first byte is the message's byte `base`. No bytes at
+    /// all are an empty map.
+    pub(super) fn read(
+        &mut self,
+        bytes: &[u8],
+        base: usize,
+        bucket: Bucket,
+        reading: Reading<'_>,
+    ) -> Result<(), Fault> {
+        if bytes.is_empty() {
             return Ok(());
         }
-        let mut decoder = Decoder::new(&bytes[..range.end]);
-        decoder.set_position(range.start);
+        let mut decoder = Decoder::new(bytes);
         let entries = decoder.map().ok().flatten().ok_or(Fault::malformed("a header bucket is a map"))?;
+        let mut entry = Entry { headers: self, decoder, base, bucket, reading };
         for _ in 0..entries {
-            let label = label(&mut decoder)?;
-            self.entry(label, &mut decoder, bucket)?;
+            entry.read()?;
         }
         if bucket == Bucket::Unprotected {
             self.unprotected = usize::try_from(entries).unwrap_or(usize::MAX);
@@ -140,75 +224,20 @@ impl Headers {
         Ok(())
     }
 
-    fn entry(&mut self, label: Label, decoder: &mut Decoder<'_>, bucket: Bucket) -> Result<(), Fault> {
-        let Label::Int(number) = label else { return self.unknown_label(label, decoder, bucket) };
-        match number {
-            1 => set(&mut self.alg, algorithm(decoder)?, bucket),
-            2 => self.critical(decoder, bucket),
-            3 => set(&mut self.content_type, content_type(decoder)?, bucket),
-            4 => set(&mut self.kid, byte_string(decoder, 1..=KID)?, bucket),
-            5 => set(&mut self.iv, byte_string(decoder, 0..=KID)?, bucket),
-            6 => set(&mut self.partial_iv, byte_string(decoder, 0..=KID)?, bucket),
-            10 => set(&mut self.kid_context, byte_string(decoder, 0..=KID)?, bucket),
-            15 => set(&mut self.claims, claims(decoder)?, bucket),
-            16 => set(&mut self.typ, content_type(decoder)?, bucket),
-            -1 => match ephemeral(decoder)? {
-                Some(key) => set(&mut self.ephemeral, key, bucket),
-                None => self.unknown_label(label, &mut Decoder::new(&[0xf6]), bucket),
-            },
-            _ => self.unknown_label(label, decoder, bucket),
-        }
-    }
-
-    fn unknown_label(&mut self, label: Label, decoder: &mut Decoder<'_>, bucket: Bucket) -> Result<(), Fault> {
-        decoder.skip().map_err(|_| Fault::malformed("a header value"))?;
-        if self.unknown.iter().any(|known| known.value == label) {
-            return Err(Fault::malformed("a label twice"));
-        }
-        self.unknown.push(Header { value: label, bucket });
-        Ok(())
-    }
-
-    /// crit stands in the protected bucket, is not empty and names each label once (RFC 9052 §3.1).
-    fn critical(&mut self, decoder: &mut Decoder<'_>, bucket: Bucket) -> Result<(), Fault> {
-        if bucket == Bucket::Unprotected || self.crit.is_some() {
-            return Err(Fault::malformed("crit outside the protected bucket"));
-        }
-        let length = decoder.array().ok().flatten().ok_or(Fault::malformed("crit is an array"))?;
-        if !(1..=CRIT).contains(&length) {
-            return Err(Fault::malformed("crit is empty or too long"));
-        }
-        let mut labels = Vec::new();
-        for _ in 0..length {
-            let label = label(decoder)?;
-            if labels.contains(&label) {
-                return Err(Fault::malformed("crit names a label twice"));
-            }
-            labels.push(label);
-        }
-        self.crit = Some(labels);
-        Ok(())
-    }
-
-    /// What holds between headers.
-    pub(super) fn check(&self) -> Result<(), Fault> {
+    /// What both buckets must hold together.
+    pub(super) fn check(&mut self, compat: &Compat) -> Result<(), Fault> {
         if self.iv.is_some() && self.partial_iv.is_some() {
             return Err(Fault::malformed("IV and Partial IV"));
         }
         for label in self.crit.iter().flatten() {
-            match self.bucket_of(label) {
-                Some(Bucket::Protected) if self.understands(label) => {}
-                Some(Bucket::Protected) => {
-                    return Err(Fault { reason: Reason::CritNotUnderstood, detail: "a critical header" });
-                }
-                _ => return Err(Fault::malformed("crit names a label that is not in the protected bucket")),
+            if self.bucket_of(label) != Some(Bucket::Protected) {
+                return Err(Fault::malformed("crit names a label that is not in the protected bucket"));
             }
         }
+        let unknown = |label: &Label| self.unknown.iter().any(|unknown| unknown.value == *label);
+        let missed = |label: &Label| unknown(label) && !compat.understands(&label.to_string());
+        self.not_understood = self.crit.iter().flatten().any(missed);
         Ok(())
-    }
-
-    fn understands(&self, label: &Label) -> bool {
-        !self.unknown.iter().any(|unknown| unknown.value == *label)
     }
 
     fn bucket_of(&self, label: &Label) -> Option<Bucket> {
@@ -223,21 +252,129 @@ impl Headers {
             Label::Int(15) => self.claims.as_ref().map(|header| header.bucket),
             Label::Int(16) => self.typ.as_ref().map(|header| header.bucket),
             Label::Int(-1) => self.ephemeral.as_ref().map(|header| header.bucket),
-            _ => None,
+            Label::Int(number) => self.rare.iter().find(|(label, _)| label == number).map(|(_, header)| header.bucket),
+            Label::Text(_) => None,
         };
         known.or_else(|| self.unknown.iter().find(|unknown| unknown.value == *label).map(|unknown| unknown.bucket))
     }
 }
 
+/// One entry of a bucket, being read.
+struct Entry<'h, 'b, 'c> {
+    headers: &'h mut Headers,
+    decoder: Decoder<'b>,
+    base: usize,
+    bucket: Bucket,
+    reading: Reading<'c>,
+}
+
+impl Entry<'_, '_, '_> {
+    fn read(&mut self) -> Result<(), Fault> {
+        let label = label(&mut self.decoder)?;
+        let Label::Int(number) = label else { return self.unknown(label) };
+        let (decoder, base, bucket) = (&mut self.decoder, self.base, self.bucket);
+        match number {
+            1 => set(&mut self.headers.alg, algorithm(decoder)?, bucket),
+            2 => self.critical(),
+            3 => set(&mut self.headers.content_type, content_type(decoder)?, bucket),
+            4 => set(&mut self.headers.kid, kid(decoder, base, self.reading.compat)?, bucket),
+            5 => set(&mut self.headers.iv, byte_string(decoder, base, 0..=KID)?, bucket),
+            6 => set(&mut self.headers.partial_iv, byte_string(decoder, base, 0..=KID)?, bucket),
+            10 => set(&mut self.headers.kid_context, byte_string(decoder, base, 0..=KID)?, bucket),
+            15 => set(&mut self.headers.claims, claims(decoder)?, bucket),
+            16 => set(&mut self.headers.typ, content_type(decoder)?, bucket),
+            7 | 9 | 11 | 12 if self.reading.level != Level::Countersigner => self.countersignatures(number),
+            32..=35 => self.rare(number),
+            -1 if self.reading.level == Level::Recipient => {
+                set(&mut self.headers.ephemeral, key::read(decoder, base)?, bucket)
+            }
+            -29..=-20 | -3 | -2 if self.reading.level == Level::Recipient => self.rare(number),
+            _ => self.unknown(label),
+        }
+    }
+
+    fn rare(&mut self, label: i64) -> Result<(), Fault> {
+        let (decoder, base) = (&mut self.decoder, self.base);
+        let value = match label {
+            32 | 33 | -29 => Rare::Certificates(x509::certificates(decoder, base)?),
+            34 | -27 => Rare::Thumbprint(x509::thumbprint(decoder, base)?),
+            35 | -28 => Rare::Url(x509::url(decoder, base)?),
+            -2 => Rare::StaticKey(key::read(decoder, base)?),
+            -3 => Rare::StaticKeyId(byte_string(decoder, base, 1..=KID)?),
+            -20 => Rare::Salt(byte_string(decoder, base, 0..=FIELD)?),
+            // a nonce may be a number (RFC 9053 §5.2)
+            -22 | -25 if !matches!(decoder.datatype(), Ok(Type::Bytes)) => {
+                let start = decoder.position();
+                decoder.i64().map_err(|_| Fault::malformed("a party's nonce is a byte string or a number"))?;
+                Rare::Party(base + start..base + decoder.position())
+            }
+            _ => {
+                let start = decoder.position();
+                byte_string(decoder, base, 0..=FIELD)?;
+                Rare::Party(base + start..base + decoder.position())
+            }
+        };
+        if self.headers.rare.iter().any(|(known, _)| *known == label) {
+            return Err(TWICE);
+        }
+        self.headers.rare.push((label, Header { value, bucket: self.bucket }));
+        Ok(())
+    }
+
+    fn countersignatures(&mut self, label: i64) -> Result<(), Fault> {
+        if self.bucket == Bucket::Protected {
+            return Err(Fault::malformed("a countersignature in the protected bucket"));
+        }
+        let found = countersign::read(&mut self.decoder, self.base, label, self.reading.compat)?;
+        self.headers.countersignatures.extend(found);
+        Ok(())
+    }
+
+    fn unknown(&mut self, label: Label) -> Result<(), Fault> {
+        self.decoder.skip().map_err(|_| Fault::malformed("a header value"))?;
+        if self.headers.unknown.iter().any(|known| known.value == label) {
+            return Err(TWICE);
+        }
+        self.headers.unknown.push(Header { value: label, bucket: self.bucket });
+        Ok(())
+    }
+
+    /// crit stands in the protected bucket, is not empty and names each label once (RFC 9052 §3.1).
+    fn critical(&mut self) -> Result<(), Fault> {
+        if self.bucket == Bucket::Unprotected || self.headers.crit.is_some() {
+            return Err(Fault::malformed("crit outside the protected bucket"));
+        }
+        let length = self.decoder.array().ok().flatten().ok_or(Fault::malformed("crit is an array"))?;
+        if !(1..=CRIT).contains(&length) {
+            return Err(Fault::malformed("crit is empty or too long"));
+        }
+        let mut labels = Vec::new();
+        for _ in 0..length {
+            let label = label(&mut self.decoder)?;
+            if labels.contains(&label) {
+                return Err(Fault::malformed("crit names a label twice"));
+            }
+            labels.push(label);
+        }
+        self.headers.crit = Some(labels);
+        Ok(())
+    }
+}
+
+const TWICE: Fault = Fault::malformed("a label twice");
+
+/// Why a layer with a critical header of unknown meaning is not opened.
+pub(super) const NOT_UNDERSTOOD: Fault = Fault { reason: Reason::CritNotUnderstood, detail: "a critical header" };
+
 /// Sets a header once; a second one, in either bucket, is refused (RFC 9052 §3).
 fn set<T>(header: &mut Option<Header<T>>, value: T, bucket: Bucket) -> Result<(), Fault> {
     match header.replace(Header { value, bucket }) {
         None => Ok(()),
-        Some(_) => Err(Fault::malformed("a label twice")),
+        Some(_) => Err(TWICE),
     }
 }
 
-fn label(decoder: &mut Decoder<'_>) -> Result<Label, Fault> {
+pub(super) fn label(decoder: &mut Decoder<'_>) -> Result<Label, Fault> {
     const FAULT: Fault = Fault::malformed("a label is a number or a text");
     match decoder.datatype() {
         Ok(Type::String) => decoder.str().map(|text| Label::Text(text.to_owned())).map_err(|_| FAULT),
@@ -260,12 +397,36 @@ fn content_type(decoder: &mut Decoder<'_>) -> Result<ContentType, Fault> {
     }
 }
 
-fn byte_string(decoder: &mut Decoder<'_>, sizes: std::ops::RangeInclusive<usize>) -> Result<Range<usize>, Fault> {
+fn kid(decoder: &mut Decoder<'_>, base: usize, compat: &Compat) -> Result<Range<usize>, Fault> {
+    if !matches!(decoder.datatype(), Ok(Type::String)) || !compat.allows(Departure::TextKid) {
+        return byte_string(decoder, base, 1..=KID);
+    }
+    let length = decoder.str().map_err(|_| Fault::malformed("kid"))?.len();
+    sized(decoder, base, length, 1..=KID)
+}
+
+/// A byte string of one of these sizes, as a range of the message.
+pub(super) fn byte_string(
+    decoder: &mut Decoder<'_>,
+    base: usize,
+    sizes: std::ops::RangeInclusive<usize>,
+) -> Result<Range<usize>, Fault> {
     let length = decoder.bytes().map_err(|_| Fault::malformed("a header value is a byte string"))?.len();
+    sized(decoder, base, length, sizes)
+}
+
+/// The string of `length` bytes that was just read.
+pub(super) fn sized(
+    decoder: &Decoder<'_>,
+    base: usize,
+    length: usize,
+    sizes: std::ops::RangeInclusive<usize>,
+) -> Result<Range<usize>, Fault> {
     if !sizes.contains(&length) {
         return Err(Fault::malformed("a header value too long or empty"));
     }
-    Ok(decoder.position() - length..decoder.position())
+    let end = base + decoder.position();
+    Ok(end - length..end)
 }
 
 fn claims(decoder: &mut Decoder<'_>) -> Result<Claims, Fault> {
@@ -301,33 +462,4 @@ fn claim(claims: &mut Claims, label: &Label, decoder: &mut Decoder<'_>) -> Optio
 fn claim_text(decoder: &mut Decoder<'_>) -> Option<String> {
     let text = decoder.str().ok()?;
     (text.len() <= CLAIM).then(|| text.to_owned())
-}
-
-/// `{1: 2, -1: 1, -2: x, -3: y}`: a public P-256 key and no more. None for a key of another type or curve.
-fn ephemeral(decoder: &mut Decoder<'_>) -> Result<Option<Ephemeral>, Fault> {
-    const FAULT: Fault = Fault::malformed("ephemeral key");
-    let entries = decoder.map().ok().flatten().ok_or(FAULT)?;
-    let (mut kty, mut crv, mut x, mut y) = (None, None, None, None);
-    for _ in 0..entries {
-        match label(decoder)? {
-            Label::Int(1) => kty = Some(decoder.i64().map_err(|_| FAULT)?),
-            Label::Int(-1) => crv = Some(decoder.i64().map_err(|_| FAULT)?),
-            Label::Int(-2) => x = Some(byte_string(decoder, 1..=KID)?),
-            Label::Int(-3) => y = Some(ordinate(decoder)?),
-            Label::Int(-4) => return Err(Fault::malformed("a private key in an envelope")),
-            _ => return Err(Fault::malformed("a member that an ephemeral key has not")),
-        }
-    }
-    match (kty, crv, x, y) {
-        (Some(2), Some(1), Some(x), Some(y)) if x.len() == 32 => Ok(Some(Ephemeral { x, y })),
-        (Some(2), Some(1), ..) => Err(FAULT),
-        _ => Ok(None),
-    }
-}
-
-fn ordinate(decoder: &mut Decoder<'_>) -> Result<EphemeralY, Fault> {
-    match decoder.datatype() {
-        Ok(Type::Bool) => decoder.bool().map(EphemeralY::Odd).map_err(|_| Fault::malformed("ephemeral key")),
-        _ => byte_string(decoder, 32..=32).map(EphemeralY::Full),
-    }
 }

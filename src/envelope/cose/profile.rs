@@ -4,7 +4,8 @@
 //! matter of the format and stands here.
 
 use super::headers::{Bucket, Headers};
-use super::{Message, Recipient, Structure};
+use super::key::Curve;
+use super::{Message, Recipient, Structure, Way};
 
 /// Where a message stands in a shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +54,7 @@ impl Message {
         if headers.claims.as_ref().is_some_and(|claims| claims.value.faulty) {
             return Err("a claim outside the profile");
         }
-        if self.structure() == Structure::Sign1 && self.signature().len() != 64 {
+        if self.structure() == Structure::Sign1 && self.authenticator(Way::BODY).len() != 64 {
             return Err("a signature of another length");
         }
         Ok(())
@@ -82,14 +83,17 @@ impl Message {
     /// unprotected, and nothing else.
     pub fn profile_recipient(&self, recipient: &Recipient) -> Result<(), &'static str> {
         let headers = recipient.headers();
-        let matched = match (self.algorithm(), recipient.algorithm()) {
-            (Some("A128GCM"), Some("ECDH-ES+A128KW")) => 24,
-            (Some("A256GCM"), Some("ECDH-ES+A256KW")) => 40,
+        let matched = match (self.algorithm().map(|alg| alg.id), recipient.algorithm().map(|alg| alg.id)) {
+            (Some(1), Some(-29)) => 24,
+            (Some(3), Some(-31)) => 40,
             _ => return Err("a recipient algorithm that the profile does not pair with this content"),
         };
         let kid = headers.kid.as_ref().filter(|kid| kid.bucket == Bucket::Unprotected).ok_or("no kid")?;
         named(self.slice(&kid.value))?;
-        let ephemeral = headers.ephemeral.as_ref().filter(|key| key.bucket == Bucket::Unprotected);
+        let ephemeral = headers
+            .ephemeral
+            .as_ref()
+            .filter(|key| key.bucket == Bucket::Unprotected && key.value.curve == Some(Curve::P256) && key.value.plain);
         let others = headers.unknown.len() + headers.crit.iter().len() + headers.others();
         if ephemeral.is_none() || others > 0 || recipient.ciphertext().len() != matched {
             return Err("a recipient that is not the profile's");
@@ -116,6 +120,8 @@ const fn named(bytes: &[u8]) -> Result<(), &'static str> {
 /// Only labels of the profile's table for this place.
 fn only(headers: &Headers, allowed: Allowed) -> Result<(), &'static str> {
     let outside = !headers.unknown.is_empty()
+        || !headers.rare.is_empty()
+        || !headers.countersignatures.is_empty()
         || headers.crit.is_some()
         || headers.ephemeral.is_some()
         || headers.content_type.is_some() && !allowed.content_type

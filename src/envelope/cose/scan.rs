@@ -19,6 +19,14 @@ pub(super) fn scan(bytes: &[u8], start_depth: u8) -> Result<usize, Fault> {
     Ok(scan.at)
 }
 
+/// Scans a protected bucket: one item that fills `bytes`, or no bytes at all.
+pub(super) fn whole(bytes: &[u8]) -> Result<(), Fault> {
+    if bytes.is_empty() || scan(bytes, 1)? == bytes.len() {
+        return Ok(());
+    }
+    Err(Fault::malformed("bytes after the protected header map"))
+}
+
 struct Scan<'a> {
     bytes: &'a [u8],
     at: usize,

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::guard::sequence::Ranges;
 use crate::item::{Span, Timestamp};
+use crate::store::checksum::SEQUENCE;
 use crate::store::failure::Failure;
 use crate::store::reader::page::{Cursor, Page, PageRequest};
 use crate::store::sqlite::sequences;
@@ -177,10 +178,10 @@ fn read(row: &Row<'_>, now: Timestamp) -> rusqlite::Result<Device> {
 }
 
 fn counters(connection: &Connection, device: i64) -> Result<Vec<SequenceState>, Failure> {
-    let mut statement = connection.prepare_cached(
-        "SELECT key, key_version, kid_context, accounted, expected, ranges FROM sequence WHERE device = ?1
-         ORDER BY key, key_version, length(kid_context), kid_context",
-    )?;
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT key, key_version, kid_context, accounted, expected, ranges, {SEQUENCE} FROM sequence WHERE device = ?1
+         ORDER BY key, key_version, length(kid_context), kid_context"
+    ))?;
     let mut rows = statement.query([device])?;
     let mut states = Vec::new();
     while let Some(row) = rows.next()? {

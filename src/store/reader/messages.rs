@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::item::{ContentType, Format, LayerSummary, Proven, Span, Timestamp, Verdict};
 use crate::payload::PayloadError;
+use crate::store::checksum::MESSAGE;
 use crate::store::failure::Failure;
 use crate::store::id::{self, Id};
 use crate::store::reader::page::{Cursor, Page, PageRequest};
@@ -96,7 +97,7 @@ pub struct MessageClaims {
 /// All columns but the content, of a message `m` and its device `e`.
 const COLUMNS: &str = "m.id, m.identity, m.received_at, m.flags, m.gap_from, m.gap_to, m.filled, m.gaps_left, m.format, \
      m.structure, m.content_type, m.payload_error, m.relay, m.relay_endpoint, m.relay_prefix, m.relay_path, \
-     m.relay_time, m.relay_seq, m.relay_id, m.repaired, m.proof, m.layers, m.sequence, e.name AS device";
+     m.relay_time, m.relay_seq, m.relay_id, m.repaired, m.proof, m.layers, m.sequence, m.readings, e.name AS device";
 
 pub(super) fn list(
     connection: &Connection,
@@ -110,7 +111,7 @@ pub(super) fn list(
     let mut rows = Vec::new();
     for source in sources {
         let mut statement = connection.prepare_cached(&format!(
-            "SELECT {COLUMNS}, {content} AS content FROM {from} LEFT JOIN device e ON e.id = m.device
+            "SELECT {COLUMNS}, {content} AS content, {MESSAGE} FROM {from} LEFT JOIN device e ON e.id = m.device
              WHERE {only} AND m.id {beyond} ?2 AND m.id >= ?3 AND m.tenant = ?4
              AND m.received_at >= ?5 AND m.received_at < ?6 ORDER BY m.id {order} LIMIT ?7",
             from = source.from,
@@ -124,11 +125,11 @@ pub(super) fn list(
         let left = page.rows() - i64::try_from(rows.len()).unwrap_or(i64::MAX);
         let found = statement
             .query_map(params![source.key, page.from().row, lowest, tenant, since, until, left], |row| {
-                Ok((Cursor { row: row.get("id")?, place: 0 }, read(row)?))
+                Ok((Cursor { row: row.get("id")?, place: 0 }, read(row)?, row.get("readings")?))
             })?;
         for row in found {
-            let (cursor, message) = row?;
-            rows.push((cursor, with_readings(connection, cursor.row, message)?));
+            let (cursor, message, count) = row?;
+            rows.push((cursor, with_readings(connection, cursor.row, message, count)?));
         }
     }
     Ok(Page::cut(rows, page))
@@ -137,12 +138,13 @@ pub(super) fn list(
 pub(super) fn find(connection: &Connection, tenant: &str, id: Uuid) -> Result<Option<Message>, Failure> {
     let Some(id) = Id::parse(id) else { return Ok(None) };
     let mut statement = connection.prepare_cached(&format!(
-        "SELECT {COLUMNS}, m.content FROM message m LEFT JOIN device e ON e.id = m.device
+        "SELECT {COLUMNS}, m.content, {MESSAGE} FROM message m LEFT JOIN device e ON e.id = m.device
          WHERE m.id = ?1 AND m.tenant = ?2"
     ))?;
-    let message = statement.query_row(params![id.ordinal, tenant], read).optional()?;
-    match message.filter(|message| message.id == id.uuid()) {
-        Some(message) => with_readings(connection, id.ordinal, message).map(Some),
+    let message =
+        statement.query_row(params![id.ordinal, tenant], |row| Ok((read(row)?, row.get("readings")?))).optional()?;
+    match message.filter(|(message, _)| message.id == id.uuid()) {
+        Some((message, count)) => with_readings(connection, id.ordinal, message, count).map(Some),
         None => Ok(None),
     }
 }
@@ -150,10 +152,10 @@ pub(super) fn find(connection: &Connection, tenant: &str, id: Uuid) -> Result<Op
 /// The message of a row number, of whatever tenant, with its content and readings.
 pub(super) fn at(connection: &Connection, ordinal: i64) -> Result<Option<Message>, Failure> {
     let mut statement = connection.prepare_cached(&format!(
-        "SELECT {COLUMNS}, m.content FROM message m LEFT JOIN device e ON e.id = m.device WHERE m.id = ?1"
+        "SELECT {COLUMNS}, m.content, {MESSAGE} FROM message m LEFT JOIN device e ON e.id = m.device WHERE m.id = ?1"
     ))?;
-    let message = statement.query_row([ordinal], read).optional()?;
-    message.map(|message| with_readings(connection, ordinal, message)).transpose()
+    let message = statement.query_row([ordinal], |row| Ok((read(row)?, row.get("readings")?))).optional()?;
+    message.map(|(message, count)| with_readings(connection, ordinal, message, count)).transpose()
 }
 
 /// Where messages are found: a FROM clause that calls them `m`, and what restricts it, with `?1` for `key`.
@@ -177,7 +179,7 @@ pub(super) fn sources(
     let Some(key) = devices::key(connection, tenant, device)? else { return Ok(None) };
     let indexed = Source {
         from: "message_by_device x CROSS JOIN message m ON m.id = x.message",
-        only: "x.device = ?1 AND x.message = m.id",
+        only: "x.device = ?1 AND m.device = ?1 AND x.message = m.id",
         key,
     };
     let rest = Source { from: "message m", only: "m.device = ?1 AND m.id > (SELECT indexed FROM progress)", key };
@@ -199,8 +201,13 @@ pub(super) fn uuid(ordinal: i64, identity: &[u8; 16]) -> Uuid {
     Id::of_message(ordinal, identity).uuid()
 }
 
-fn with_readings(connection: &Connection, ordinal: i64, message: Message) -> Result<Message, Failure> {
-    Ok(Message { readings: readings::of_message(connection, ordinal)?, ..message })
+/// With all of its `count` readings, or not at all.
+fn with_readings(connection: &Connection, ordinal: i64, message: Message, count: u32) -> Result<Message, Failure> {
+    let readings = readings::of_message(connection, ordinal)?;
+    match u32::try_from(readings.len()) == Ok(count) {
+        true => Ok(Message { readings, ..message }),
+        false => Err(Failure::Damaged(format!("readings of message {ordinal} are lost"))),
+    }
 }
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Message> {

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::item::{ContentType, Timestamp};
 use crate::payload::Reading;
+use crate::store::checksum::{MESSAGE, READING};
 use crate::store::failure::Failure;
 use crate::store::flags;
 use crate::store::measure::{self, kind};
@@ -172,8 +173,8 @@ fn one_by_one(
     let mut rows = Vec::new();
     for source in sources {
         let mut statement = connection.prepare_cached(&format!(
-            "SELECT {MEASURED} FROM {from} CROSS JOIN reading r ON r.message = m.id LEFT JOIN device e ON e.id = m.device
-             WHERE {only} AND m.id {beyond}= ?2 AND (m.id {beyond} ?2 OR r.place {beyond} ?3) AND m.tenant = ?4
+            "SELECT {MEASURED}, {READING} FROM {from} LEFT JOIN device e ON e.id = m.device
+             CROSS JOIN reading r ON r.message = m.id WHERE {MESSAGE} AND {only} AND m.id {beyond}= ?2 AND (m.id {beyond} ?2 OR r.place {beyond} ?3) AND m.tenant = ?4
              AND (?5 IS NULL OR r.name = ?5) AND r.time >= ?6 AND r.time < ?7
              ORDER BY m.id {order}, r.place {order} LIMIT ?8",
             from = source.from,
@@ -195,10 +196,10 @@ fn one_by_one(
     Ok(Page::cut(rows, page))
 }
 
-/// Of one message, in order.
+/// Of one message that is intact, in order.
 pub(super) fn of_message(connection: &Connection, message: i64) -> Result<Vec<Measured>, Failure> {
     let mut statement = connection.prepare_cached(&format!(
-        "SELECT {MEASURED} FROM message m CROSS JOIN reading r ON r.message = m.id LEFT JOIN device e ON e.id = m.device
+        "SELECT {MEASURED}, {READING} FROM message m CROSS JOIN reading r ON r.message = m.id LEFT JOIN device e ON e.id = m.device
          WHERE m.id = ?1 ORDER BY r.place"
     ))?;
     let readings = statement.query_map([message], measured)?.collect::<Result<_, _>>()?;
@@ -221,9 +222,9 @@ fn buckets(
                    WHERE x.device = (SELECT id FROM device WHERE tenant = ?3 AND name = ?2)
                UNION ALL SELECT id FROM message WHERE id > (SELECT indexed FROM progress)
                    AND device = (SELECT id FROM device WHERE tenant = ?3 AND name = ?2)) s
-         CROSS JOIN message m ON m.id = s.id CROSS JOIN reading r ON r.message = m.id
-         LEFT JOIN device e ON e.id = m.device
-         WHERE r.kind IN ({INTEGER}, {NUMBER}) AND r.value IS NOT NULL
+         CROSS JOIN message m ON m.id = s.id LEFT JOIN device e ON e.id = m.device
+         CROSS JOIN reading r ON r.message = m.id
+         WHERE {MESSAGE} AND {READING} AND (?2 IS NULL OR e.name = ?2) AND r.kind IN ({INTEGER}, {NUMBER}) AND r.value IS NOT NULL
          AND (?4 IS NULL OR r.name = ?4) AND r.time >= ?5 AND r.time < ?6
          GROUP BY bucket, m.device, r.name ORDER BY bucket {order}, e.name {order}, r.name {order} LIMIT ?7 OFFSET ?8",
         aggregate = aggregate.sql(),

@@ -7,6 +7,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::item::{Format, KeyName, Reason, Timestamp, Verdict};
+use crate::store::checksum::{HELD, ITEM, REFUSAL};
 use crate::store::failure::Failure;
 use crate::store::id::{self, Id};
 use crate::store::reader::json;
@@ -105,7 +106,7 @@ pub(super) fn refused(
     sealed: bool,
 ) -> Result<Page<RefusedItem>, Failure> {
     let sql = format!(
-        "SELECT h.*, {CLAIMS}, {sealed} AS sealed FROM refusal h LEFT JOIN item i ON i.id = h.item
+        "SELECT h.*, {CLAIMS}, {sealed} AS sealed, {REFUSAL}, {ITEM} FROM refusal h LEFT JOIN item i ON i.id = h.item
          WHERE h.id {beyond} ?1 AND {FILTER} AND (?8 IS NULL OR h.device = ?8) ORDER BY h.id {order} LIMIT ?9",
         sealed = sealed_column(sealed),
         beyond = page.beyond(),
@@ -122,7 +123,7 @@ pub(super) fn held(
     sealed: bool,
 ) -> Result<Page<HeldItem>, Failure> {
     let sql = format!(
-        "SELECT h.*, {CLAIMS}, {sealed} AS sealed FROM held h LEFT JOIN item i ON i.id = h.item
+        "SELECT h.*, {CLAIMS}, {sealed} AS sealed, {HELD}, {ITEM} FROM held h LEFT JOIN item i ON i.id = h.item
          WHERE h.id {beyond} ?1 AND {FILTER} AND ?8 IS NULL ORDER BY h.id {order} LIMIT ?9",
         sealed = sealed_column(sealed),
         beyond = page.beyond(),
@@ -137,7 +138,7 @@ pub(super) fn find(
     id: Uuid,
     sealed: bool,
 ) -> Result<Option<RefusedItem>, Failure> {
-    one(connection, "refusal", tenant, id, sealed, read_refused)
+    one(connection, ("refusal", REFUSAL), tenant, id, sealed, read_refused)
 }
 
 pub(super) fn find_held(
@@ -146,13 +147,14 @@ pub(super) fn find_held(
     id: Uuid,
     sealed: bool,
 ) -> Result<Option<HeldItem>, Failure> {
-    one(connection, "held", tenant, id, sealed, read_held)
+    one(connection, ("held", HELD), tenant, id, sealed, read_held)
 }
 
 /// The refusal of a row number, of whatever tenant, and its id.
 pub(super) fn at(connection: &Connection, ordinal: i64) -> Result<Option<(Id, RefusedItem)>, Failure> {
     let mut statement = connection.prepare_cached(&format!(
-        "SELECT h.*, {CLAIMS}, NULL AS sealed FROM refusal h LEFT JOIN item i ON i.id = h.item WHERE h.id = ?1"
+        "SELECT h.*, {CLAIMS}, NULL AS sealed, {REFUSAL}, {ITEM} FROM refusal h LEFT JOIN item i ON i.id = h.item
+         WHERE h.id = ?1"
     ))?;
     let found = statement
         .query_row([ordinal], |row| Ok((Id { ordinal: row.get("id")?, tail: row.get("tail")? }, read_refused(row)?)));
@@ -161,7 +163,7 @@ pub(super) fn at(connection: &Connection, ordinal: i64) -> Result<Option<(Id, Re
 
 fn one<T>(
     connection: &Connection,
-    table: &str,
+    (table, intact): (&str, &str),
     tenant: &str,
     id: Uuid,
     sealed: bool,
@@ -169,7 +171,7 @@ fn one<T>(
 ) -> Result<Option<T>, Failure> {
     let Some(id) = Id::parse(id) else { return Ok(None) };
     let mut statement = connection.prepare_cached(&format!(
-        "SELECT h.*, {CLAIMS}, {sealed} AS sealed FROM {table} h LEFT JOIN item i ON i.id = h.item
+        "SELECT h.*, {CLAIMS}, {sealed} AS sealed, {intact}, {ITEM} FROM {table} h LEFT JOIN item i ON i.id = h.item
          WHERE h.id = ?1 AND h.tail = ?2 AND h.tenant = ?3",
         sealed = sealed_column(sealed),
     ))?;

@@ -1,6 +1,7 @@
 -- Schema 1. What a message dirties: ends of append-only tables, one page of `identity`, and state once a batch.
 -- `id` of delivery, message, refusal and held is the upper half of a UUIDv7 (48 bits of milliseconds, 12 of a counter):
 -- it grows in the order of commits, so that these tables are found by UUID and listed by cursor without an index.
+-- `checksum` is of the row itself (checksum.rs): no page has one.
 
 -- Accounts of those who hand over. The token is 256 random bits: its hash needs no salt.
 CREATE TABLE relay (
@@ -61,7 +62,8 @@ CREATE TABLE item (
     seq INTEGER,
     relay_id TEXT,
     repaired INTEGER NOT NULL,
-    sealed BLOB NOT NULL
+    sealed BLOB NOT NULL,
+    checksum INTEGER NOT NULL
 ) STRICT;
 
 -- The verdict of an item; an item without a row is pending. Append, but for held items that are concluded later.
@@ -72,7 +74,7 @@ CREATE TABLE conclusion (
     message BLOB
 ) STRICT;
 
--- Append-only. The content stands last, so that a scan of the other columns does not read it.
+-- Append-only. The content stands behind what is scanned. `readings`: how many it has, so that none is missed.
 CREATE TABLE message (
     id INTEGER PRIMARY KEY,
     identity BLOB NOT NULL,
@@ -99,7 +101,9 @@ CREATE TABLE message (
     repaired INTEGER NOT NULL,
     proof TEXT NOT NULL,
     layers TEXT NOT NULL,
-    content BLOB NOT NULL
+    content BLOB NOT NULL,
+    readings INTEGER NOT NULL,
+    checksum INTEGER NOT NULL
 ) STRICT;
 
 -- Append-only: measurements, in the order of their messages.
@@ -117,6 +121,7 @@ CREATE TABLE reading (
     bits INTEGER NOT NULL,
     update_time REAL,
     sum REAL,
+    checksum INTEGER NOT NULL,
     PRIMARY KEY (message, place)
 ) STRICT, WITHOUT ROWID;
 
@@ -151,6 +156,7 @@ CREATE TABLE sequence (
     accounted INTEGER NOT NULL,
     expected INTEGER,
     ranges BLOB NOT NULL,
+    checksum INTEGER NOT NULL,
     PRIMARY KEY (tenant, key, key_version, kid_context)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX sequence_by_device ON sequence (device);
@@ -174,7 +180,8 @@ CREATE TABLE refusal (
     detail TEXT,
     format TEXT,
     kid BLOB,
-    device TEXT
+    device TEXT,
+    checksum INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX refusal_by_relay ON refusal (relay, id);
 
@@ -189,6 +196,7 @@ CREATE TABLE held (
     reason TEXT NOT NULL,
     detail TEXT,
     format TEXT,
-    key_names TEXT NOT NULL
+    key_names TEXT NOT NULL,
+    checksum INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX held_by_relay ON held (relay, id);

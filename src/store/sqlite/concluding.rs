@@ -133,13 +133,16 @@ impl Books {
             None => None,
         };
         let advance = match &facts.sequenced {
-            Some(sequenced) => self.sequences.advance(connection, &standing.came.tenant, device, sequenced)?,
-            None => Advance::Step(Step::default()),
+            Some(sequenced) => self.sequences.advance(connection, &standing.came.tenant, device, sequenced),
+            None => Ok(Advance::Step(Step::default())),
         };
         match advance {
-            Advance::Behind => self.refuse(connection, standing, &refusal(facts, Reason::OrderViolated)),
-            Advance::Reused => self.refuse(connection, standing, &refusal(facts, Reason::SequenceReused)),
-            Advance::Step(step) => self.keep(connection, standing, facts, payload, device, &step),
+            // Nothing has changed yet, and nothing behind it waits.
+            Err(Failure::Damaged(words)) => self.hold(connection, standing, &damaged(facts, words)),
+            Err(failure) => Err(failure),
+            Ok(Advance::Behind) => self.refuse(connection, standing, &refusal(facts, Reason::OrderViolated)),
+            Ok(Advance::Reused) => self.refuse(connection, standing, &refusal(facts, Reason::SequenceReused)),
+            Ok(Advance::Step(step)) => self.keep(connection, standing, facts, payload, device, &step),
         }
     }
 
@@ -197,8 +200,10 @@ impl Books {
             self.devices.change(connection, &standing.came.tenant, device)?.refused();
         }
         let id = Id::random(self.ordinals.next(standing.now));
-        let mut statement =
-            connection.prepare_cached("INSERT INTO refusal VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)")?;
+        let mut statement = connection.prepare_cached(
+            "INSERT INTO refusal VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11,
+             checksum('refusal', ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11))",
+        )?;
         statement.execute(params![
             id.ordinal,
             id.tail,
@@ -222,9 +227,11 @@ impl Books {
         // What is held already keeps its place; only why may have changed.
         let id = Id::random(self.ordinals.next(standing.now));
         let mut statement = connection.prepare_cached(
-            "INSERT INTO held VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (item) DO UPDATE SET
+            "INSERT INTO held VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10,
+             checksum('held', ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)) ON CONFLICT (item) DO UPDATE SET
              reason = excluded.reason, detail = excluded.detail, format = excluded.format,
-             key_names = excluded.key_names",
+             key_names = excluded.key_names,
+             checksum = checksum('held', held.id, held.tail, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         )?;
         statement.execute(params![
             id.ordinal,
@@ -299,6 +306,11 @@ fn refusal(facts: &Facts, reason: Reason) -> Refusal {
     }
 }
 
+/// Whether the content is a replay cannot be told: it waits for an operator.
+const fn damaged(facts: &Facts, words: String) -> Held {
+    Held { reason: Reason::InternalError, format: Some(facts.format), key_names: Vec::new(), detail: Some(words) }
+}
+
 fn insert_message(
     connection: &Connection,
     id: Id,
@@ -310,7 +322,8 @@ fn insert_message(
 ) -> Result<(), Failure> {
     let mut statement = connection.prepare_cached(
         "INSERT INTO message VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,
-         ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26)",
+         ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, checksum('message', ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,
+         ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28))",
     )?;
     let claims = &standing.came.claims;
     let gaps_left = if step.gaps_left.is_empty() { None } else { Some(to_json(&step.gaps_left)?) };
@@ -340,7 +353,9 @@ fn insert_message(
         claims.repaired,
         to_json(&facts.proven)?,
         to_json(&facts.layers)?,
-        facts.content
+        facts.content,
+        i64::try_from(payload.readings.len()).unwrap_or(i64::MAX),
+        facts.proven.sender
     ])?;
     Ok(())
 }

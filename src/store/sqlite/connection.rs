@@ -12,6 +12,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::fault;
+use crate::store::checksum;
 use crate::store::failure::Failure;
 
 /// 3.7.0 to 3.51.2 can corrupt a WAL that is reset.
@@ -75,6 +76,7 @@ fn open(file: &Path, flags: OpenFlags) -> Result<Connection, Failure> {
     // Else SQLite looks at the values bound and prepares the statement of each conclusion anew, every time.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     set(&connection, SETTINGS)?;
+    checksum::install(&connection)?;
     if fault::is_on("synchronous-normal") {
         set(&connection, &[("synchronous", "1")])?;
     }

@@ -61,8 +61,11 @@ fn rewrite(log: &Path) -> io::Result<()> {
 
 /// The log's own name: SQLite syncs the folder when it begins a log, and takes no notice where that fails.
 fn sync_names(database: &Path) -> io::Result<()> {
-    let folder = database.parent().filter(|folder| !folder.as_os_str().is_empty());
-    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+    let folder = match database.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    File::open(folder)?.sync_all()
 }
 
 /// Reads until the chunk is full or the file ends.

@@ -13,6 +13,7 @@ use crate::fault;
 use crate::guard::sequence::{Insertion, Ranges};
 use crate::guard::settled::{Counter, Sequenced};
 use crate::item::Span;
+use crate::store::checksum::SEQUENCE;
 use crate::store::failure::Failure;
 
 /// Counters kept in memory between batches.
@@ -108,10 +109,11 @@ impl Sequences {
     /// Writes what changed.
     pub(in crate::store) fn write(&mut self, connection: &Connection) -> Result<(), Failure> {
         let mut statement = connection.prepare_cached(
-            "INSERT INTO sequence VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+            "INSERT INTO sequence VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8,
+             checksum('sequence', ?2, ?1, ?3, ?4, ?5, ?6, ?7, ?8))
              ON CONFLICT (tenant, key, key_version, kid_context) DO UPDATE SET
              device = excluded.device, accounted = excluded.accounted, expected = excluded.expected,
-             ranges = excluded.ranges",
+             ranges = excluded.ranges, checksum = excluded.checksum",
         )?;
         for name in std::mem::take(&mut self.dirty) {
             let Some(state) = self.known.get_mut(&name) else { continue };
@@ -252,10 +254,10 @@ pub(in crate::store) fn decode(bytes: &[u8]) -> Result<Ranges, Failure> {
 }
 
 fn read(connection: &Connection, tenant: &str, counter: &Counter) -> Result<State, Failure> {
-    let mut statement = connection.prepare_cached(
-        "SELECT device, accounted, expected, ranges FROM sequence
-         WHERE tenant = ?1 AND key = ?2 AND key_version = ?3 AND kid_context = ?4",
-    )?;
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT device, accounted, expected, ranges, {SEQUENCE} FROM sequence
+         WHERE tenant = ?1 AND key = ?2 AND key_version = ?3 AND kid_context = ?4"
+    ))?;
     let key = params![tenant, counter.key, counter.key_version, counter.kid_context];
     let row = statement.query_row(key, |row| {
         let expected: Option<i64> = row.get(2)?;
@@ -274,10 +276,10 @@ fn read(connection: &Connection, tenant: &str, counter: &Counter) -> Result<Stat
 }
 
 fn newest_context(connection: &Connection, tenant: &str, counter: &Counter) -> Result<Option<Vec<u8>>, Failure> {
-    let mut statement = connection.prepare_cached(
-        "SELECT max(kid_context) FROM sequence
-         WHERE tenant = ?1 AND key = ?2 AND key_version = ?3 AND length(kid_context) = ?4 AND accounted",
-    )?;
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT max(kid_context) FROM sequence WHERE {SEQUENCE}
+         AND tenant = ?1 AND key = ?2 AND key_version = ?3 AND length(kid_context) = ?4 AND accounted"
+    ))?;
     let length = i64::try_from(counter.kid_context.len()).unwrap_or(i64::MAX);
     Ok(statement.query_row(params![tenant, counter.key, counter.key_version, length], |row| row.get(0))?)
 }

@@ -77,8 +77,10 @@ impl Delivery {
 }
 
 fn insert(connection: &Connection, number: i64, delivery: i64, item: &Item) -> Result<(), Failure> {
-    let mut statement =
-        connection.prepare_cached("INSERT INTO item VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)")?;
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO item VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11,
+         checksum('item', ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11))",
+    )?;
     let claims = &item.claims;
     statement.execute(params![
         number,

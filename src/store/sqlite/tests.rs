@@ -197,7 +197,7 @@ fn a_commit_that_failed_and_is_there_all_the_same_is_taken_as_it_is() {
     bench.turn();
     // As a failed COMMIT may leave it: one more item than anybody was told of.
     let statement =
-        "INSERT INTO item SELECT id + 1, delivery, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, x'00' FROM item;
+        "INSERT INTO item SELECT id + 1, delivery, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, x'00', 0 FROM item;
         UPDATE progress SET next_item = 3";
     bench.writer.connection.execute_batch(statement).unwrap();
     bench.writer.note(&lost_sync());

@@ -164,6 +164,7 @@ pub(super) fn facts(identity: u64) -> Facts {
             structure: "COSE_Encrypt0".into(),
             alg: Some("AES-CCM-16-64-128".into()),
             kid: Some(vec![1, 0xa2, 0xb3, 0xc4]),
+            countersignatures: Vec::new(),
         }],
         proven: Proven {
             sender: Some("urn:dev:1".into()),

@@ -32,7 +32,7 @@ fn a_message_has_the_members_of_the_contract() {
     let id = house.next()[0].id;
     let outcome = house.conclude(id, with_payload(facts, payload)).unwrap();
     let message = to_json(&house.message(outcome.message.unwrap()));
-    let proof = json!({"sender": "urn:dev:1", "key": "k1", "key_version": 1, "kid_hex": "01a2b3c4", "signature_alg": null,
+    let proof = json!({"sender": "urn:dev:1", "key": "k1", "key_version": 1, "kid_hex": "01a2b3c4", "countersignatures": [], "signature_alg": null,
             "content_alg": null, "key_management_alg": null, "sequence": 405, "kid_context_hex": null,
             "issued_at": null, "audience": null, "path": null});
     let claims = json!({"relay": "acme", "relay_endpoint": "ep", "relay_prefix": null, "relay_path": "/19/0/0",
@@ -47,7 +47,7 @@ fn a_message_has_the_members_of_the_contract() {
         "flags": ["gap_before", "late"], "gap_before": {"from": 403, "to": 404}, "fills": null, "gap_left": null,
         "gaps_left": [], "identity_hex": "0000019500000000a5a5a5a5a5a5a5a5", "device": "urn:dev:1", "format": "cose",
         "structure": "COSE_Encrypt0",
-        "layers": [{"structure": "COSE_Encrypt0", "alg": "AES-CCM-16-64-128", "kid_hex": "01a2b3c4"}],
+        "layers": [{"structure": "COSE_Encrypt0", "alg": "AES-CCM-16-64-128", "kid_hex": "01a2b3c4", "countersignatures": []}],
         "proof": proof,
         "claims": claims,
         "content_format": 112, "content_b64": "gaA=", "payload_error": null,

@@ -117,7 +117,7 @@ fn options(case: &Value, outer: &Value, innermost: &Protected) -> Options {
     }
 }
 
-fn known<A: Copy>(all: &[A], id: impl Fn(A) -> i16, number: i64) -> Option<A> {
+fn known<A: Copy>(all: &[A], id: impl Fn(A) -> i32, number: i64) -> Option<A> {
     all.iter().copied().find(|&algorithm| i64::from(id(algorithm)) == number)
 }
 

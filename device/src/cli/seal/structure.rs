@@ -1,0 +1,236 @@
+//! `seal --structure`: any structure of COSE, with keys out of JWK Sets.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use paperknife_device::cose::algorithm::{Encryption, Mac, Management, Signature};
+use paperknife_device::cose::headers::{Buckets, ContentType, Headers};
+use paperknife_device::cose::key::Key;
+use paperknife_device::cose::recipient::{Announced, Inputs, Recipient, Sender, Source};
+use paperknife_device::cose::signature::Signer;
+use paperknife_device::cose::{Message, Nonce, Structure, Tagging};
+use paperknife_device::provision::SysRng;
+
+use crate::cli::{Fault, file, keys, read_key_set};
+
+/// What a structure needs beside content, algorithm and key.
+#[derive(Args)]
+#[command(next_help_heading = "Any structure of COSE")]
+pub(super) struct Parts {
+    /// Seal this structure instead of a shape
+    #[arg(long, value_enum, value_name = "NAME", conflicts_with = "shape")]
+    structure: Option<Name>,
+    /// Who receives it, and how; repeat for several
+    #[arg(long = "recipient", value_name = "ALG:FILE[#KID]", value_parser = recipient)]
+    recipients: Vec<(Management, Place)>,
+    /// Who signs it; repeat for several
+    #[arg(long = "signer", value_name = "ALG:FILE[#KID]", value_parser = signer)]
+    signers: Vec<(Signature, Place)>,
+    /// Who countersigns it (RFC 9338); repeat for several
+    #[arg(long = "countersigner", value_name = "ALG:FILE[#KID]", value_parser = signer)]
+    countersigners: Vec<(Signature, Place)>,
+    /// The sender's own key, for ECDH-SS
+    #[arg(long, value_name = "FILE[#KID]")]
+    sender: Option<String>,
+    /// Name the sender's key by its kid instead of sending it
+    #[arg(long, requires = "sender")]
+    sender_by_kid: bool,
+    /// external_aad
+    #[arg(long, value_name = "HEX", value_parser = bytes)]
+    aad: Option<Bytes>,
+    /// Nonce in full [default: drawn]
+    #[arg(long, value_name = "HEX", value_parser = bytes, conflicts_with = "partial_iv")]
+    iv: Option<Bytes>,
+    /// Partial IV, added to the key's base_iv
+    #[arg(long, value_name = "HEX", value_parser = bytes)]
+    partial_iv: Option<Bytes>,
+    /// Salt of the key derivation, sent; other inputs come unsent from the key's record
+    #[arg(long, value_name = "HEX", value_parser = bytes)]
+    salt: Option<Bytes>,
+    /// PartyU's nonce of the key derivation, sent
+    #[arg(long, value_name = "HEX", value_parser = bytes)]
+    party_u_nonce: Option<Bytes>,
+    /// Protected header parameter, its value as encoded CBOR; repeat for several
+    #[arg(long = "protected", value_name = "LABEL=HEX", value_parser = parameter)]
+    protected: Vec<(i64, Bytes)>,
+    /// Unprotected header parameter, its value as encoded CBOR; repeat for several
+    #[arg(long = "unprotected", value_name = "LABEL=HEX", value_parser = parameter)]
+    unprotected: Vec<(i64, Bytes)>,
+    /// Put the CWT tag before the structure's
+    #[arg(long, conflicts_with = "untagged")]
+    cwt: bool,
+    /// Leave out the tag
+    #[arg(long)]
+    untagged: bool,
+    /// Write payload or ciphertext there instead of sending it
+    #[arg(long, value_name = "FILE")]
+    detach: Option<PathBuf>,
+}
+
+/// A structure's name.
+#[derive(Clone, Copy, ValueEnum)]
+enum Name {
+    Encrypt,
+    Encrypt0,
+    Mac,
+    Mac0,
+    Sign,
+    Sign1,
+}
+
+/// A key of a file.
+#[derive(Clone)]
+struct Place {
+    file: PathBuf,
+    kid: Option<String>,
+}
+
+/// Bytes given as hexadecimal.
+#[derive(Clone)]
+struct Bytes(Vec<u8>);
+
+/// Seals as the arguments say.
+pub(super) fn seal(all: &super::Arguments, content: &[u8]) -> Result<Vec<u8>, Fault> {
+    let arguments = &all.structure;
+    let name = arguments.structure.ok_or(Fault::Needs("NAME", "--shape or --structure"))?;
+    let mut message = Message::new(structure(name, all)?);
+    message.headers = headers(all)?;
+    message.external_aad = arguments.aad.clone().map(|aad| aad.0).unwrap_or_default();
+    message.countersigners = signers(&arguments.countersigners)?;
+    message.detached = arguments.detach.is_some();
+    message.tagging = match (arguments.cwt, arguments.untagged) {
+        (true, _) => Tagging::Cwt,
+        (_, true) => Tagging::Untagged,
+        _ => Tagging::Tagged,
+    };
+    let sealed = message.seal(content, &mut SysRng)?;
+    if let (Some(path), Some(detached)) = (&arguments.detach, &sealed.detached) {
+        std::fs::write(path, detached).map_err(file(path))?;
+    }
+    Ok(sealed.bytes)
+}
+
+fn structure(name: Name, all: &super::Arguments) -> Result<Structure, Fault> {
+    let arguments = &all.structure;
+    let key = |needs| all.key.as_deref().map(key_of).ok_or(needs)?;
+    match name {
+        Name::Encrypt => Ok(Structure::Encrypt(encryption(all)?, arguments.nonce(), arguments.recipients()?)),
+        Name::Encrypt0 => {
+            let key = key(Fault::Needs("encrypt0", "--key"))?;
+            Ok(Structure::Encrypt0(encryption(all)?, arguments.nonce(), key))
+        }
+        Name::Mac => Ok(Structure::Mac(mac(all)?, arguments.recipients()?)),
+        Name::Mac0 => Ok(Structure::Mac0(mac(all)?, key(Fault::Needs("mac0", "--key"))?)),
+        Name::Sign => Ok(Structure::Sign(signers(&arguments.signers)?)),
+        Name::Sign1 => {
+            let signer = signers(&arguments.signers)?.pop();
+            Ok(Structure::Sign1(signer.ok_or(Fault::Needs("sign1", "--signer"))?))
+        }
+    }
+}
+
+impl Parts {
+    fn nonce(&self) -> Nonce {
+        match (&self.iv, &self.partial_iv) {
+            (Some(iv), _) => Nonce::Iv(iv.0.clone()),
+            (_, Some(partial)) => Nonce::Partial(partial.0.clone()),
+            _ => Nonce::Random,
+        }
+    }
+
+    fn recipients(&self) -> Result<Vec<Recipient>, Fault> {
+        self.recipients.iter().map(|(algorithm, place)| self.recipient(*algorithm, place)).collect()
+    }
+
+    fn recipient(&self, algorithm: Management, place: &Place) -> Result<Recipient, Fault> {
+        let (key, inputs) = place.read()?;
+        let source = match &self.sender {
+            _ if !algorithm.agrees() => Source::Key(key),
+            Some(sender) if algorithm.is_static() => {
+                let announced = if self.sender_by_kid { Announced::Id } else { Announced::Key };
+                Source::Agreement(key, Sender::Static(Place::of(sender).read()?.0, announced))
+            }
+            _ => Source::Agreement(key, Sender::Ephemeral { compressed: false }),
+        };
+        Ok(Recipient { inputs: self.inputs(inputs), ..Recipient::new(algorithm, source) })
+    }
+
+    /// What the record says stays unsent; what the arguments say is sent, and then all of it.
+    fn inputs(&self, record: Inputs) -> Inputs {
+        let mut inputs = record;
+        if let Some(salt) = &self.salt {
+            inputs.salt = Some(salt.0.clone());
+            inputs.unsent = false;
+        }
+        if let Some(nonce) = &self.party_u_nonce {
+            inputs.party_u.nonce = Some(nonce.0.clone());
+            inputs.unsent = false;
+        }
+        inputs
+    }
+}
+
+fn headers(all: &super::Arguments) -> Result<Buckets, Fault> {
+    let mut protected = Headers::new();
+    if let Some(number) = all.content_format {
+        protected = protected.content_type(&ContentType::Number(number));
+    }
+    let add = |to: Headers, (label, value): &(i64, Bytes)| to.encoded(*label, &value.0);
+    let protected = all.structure.protected.iter().try_fold(protected, add)?;
+    let unprotected = all.structure.unprotected.iter().try_fold(Headers::new(), add)?;
+    Ok(Buckets { protected, unprotected })
+}
+
+fn encryption(all: &super::Arguments) -> Result<Encryption, Fault> {
+    let known = || super::names(Encryption::ALL.iter().filter(|one| one.authenticates()).map(|one| one.name()));
+    all.alg.as_deref().and_then(Encryption::from_name).ok_or_else(|| Fault::Algorithm(known()))
+}
+
+fn mac(all: &super::Arguments) -> Result<Mac, Fault> {
+    let known = || super::names(Mac::ALL.iter().map(|one| one.name()));
+    all.alg.as_deref().and_then(Mac::from_name).ok_or_else(|| Fault::Algorithm(known()))
+}
+
+fn signers(given: &[(Signature, Place)]) -> Result<Vec<Signer>, Fault> {
+    given.iter().map(|(algorithm, place)| Ok(Signer::new(*algorithm, place.read()?.0))).collect()
+}
+
+fn key_of(path: &Path) -> Result<Key, Fault> {
+    let text = path.to_string_lossy();
+    Ok(Place::of(&text).read()?.0)
+}
+
+impl Place {
+    /// `FILE` or `FILE#KID`.
+    fn of(text: &str) -> Self {
+        match text.rsplit_once('#') {
+            Some((file, kid)) => Self { file: file.into(), kid: Some(kid.to_owned()) },
+            None => Self { file: text.into(), kid: None },
+        }
+    }
+
+    fn read(&self) -> Result<(Key, Inputs), Fault> {
+        read_key_set(&self.file)?.cose_key(self.kid.as_deref()).map_err(keys(&self.file))
+    }
+}
+
+fn recipient(text: &str) -> Result<(Management, Place), String> {
+    let (name, place) = text.split_once(':').ok_or("ALG:FILE or ALG:FILE#KID")?;
+    let known = || super::names(Management::ALL.iter().map(|one| one.name()));
+    Ok((Management::from_name(name).ok_or_else(known)?, Place::of(place)))
+}
+
+fn signer(text: &str) -> Result<(Signature, Place), String> {
+    let (name, place) = text.split_once(':').ok_or("ALG:FILE or ALG:FILE#KID")?;
+    let known = || super::names(Signature::ALL.iter().map(|one| one.name()));
+    Ok((Signature::from_name(name).ok_or_else(known)?, Place::of(place)))
+}
+
+fn parameter(text: &str) -> Result<(i64, Bytes), String> {
+    let (label, value) = text.split_once('=').ok_or("LABEL=HEX")?;
+    Ok((label.parse().map_err(|_| "the label is a number")?, bytes(value)?))
+}
+
+fn bytes(text: &str) -> Result<Bytes, String> {
+    hex::decode(text).map(Bytes).map_err(|_| "hexadecimal bytes".to_owned())
+}

@@ -1,0 +1,99 @@
+//! Departures from the strict default, by name: what an operator may allow that a standard permits and we do not.
+//!
+//! Plain data: each room asks for the names that concern it. Imports nothing.
+
+macro_rules! departures {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal,)+) => {
+        /// One departure from the strict default (cose.md §4).
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Departure {
+            $($(#[$doc])* $variant,)+
+        }
+
+        impl Departure {
+            /// Every departure.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// Its name on the command line.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name,)+ }
+            }
+        }
+    };
+}
+
+departures! {
+    /// Verify countersignatures of the older form, labels 7 and 9 (RFC 8152 §4.5).
+    CountersignV1 = "countersign-v1",
+    /// ES512 with a P-256 key and the like (RFC 9053 §2.1).
+    CurveHashMix = "curve-hash-mix",
+    /// Ed448 signatures.
+    Ed448 = "ed448",
+    /// Indefinite lengths.
+    IndefiniteLength = "indefinite-length",
+    /// Direct key derivation without salt and PartyU nonce.
+    KdfNoNonce = "kdf-no-nonce",
+    /// Integers and lengths longer than need be.
+    NonMinimal = "non-minimal",
+    /// RSAES-OAEP with SHA-1.
+    RsaOaepSha1 = "rsa-oaep-sha1",
+    /// kid as text.
+    TextKid = "text-kid",
+    /// Encryption to our public key with nobody known behind it.
+    UnauthenticatedSender = "unauthenticated-sender",
+    /// The body's algorithm in the unprotected bucket only (RFC 9052 §3.1).
+    UnprotectedAlg = "unprotected-alg",
+    /// A path to an anchor from an end-entity certificate that is not integrity-protected.
+    X5chainUnprotected = "x5chain-unprotected",
+}
+
+/// Before a label that the application says it understands.
+const UNDERSTOOD: &str = "crit-understood:";
+
+/// The departures allowed for one envelope.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Compat {
+    allowed: Vec<Departure>,
+    understood: Vec<String>,
+    everything: bool,
+}
+
+impl Compat {
+    /// None: the strict default.
+    pub const STRICT: &'static Self = &Self { allowed: Vec::new(), understood: Vec::new(), everything: false };
+
+    /// These alone.
+    pub fn of(departures: &[Departure]) -> Self {
+        Self { allowed: departures.to_vec(), ..Self::default() }
+    }
+
+    /// Adds one by its name; says what is known where the name is not. `all` allows every one and understands any label.
+    pub fn allow(&mut self, name: &str) -> Result<(), String> {
+        if let Some(label) = name.strip_prefix(UNDERSTOOD) {
+            self.understood.push(label.to_owned());
+            return Ok(());
+        }
+        match Departure::ALL.iter().find(|departure| departure.as_str() == name) {
+            Some(departure) => self.allowed.push(*departure),
+            None if name == "all" => self.everything = true,
+            None => {
+                let known: Vec<_> = Departure::ALL.iter().map(|departure| departure.as_str()).collect();
+                return Err(format!("known are: {}, {UNDERSTOOD}LABEL, all", known.join(", ")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether this departure is allowed.
+    pub fn allows(&self, departure: Departure) -> bool {
+        self.everything || self.allowed.contains(&departure)
+    }
+
+    /// Whether the application understands this critical label, a number in decimal or a text.
+    pub fn understands(&self, label: &str) -> bool {
+        self.everything || self.understood.iter().any(|understood| understood == label)
+    }
+}
+
+#[cfg(test)]
+mod tests;

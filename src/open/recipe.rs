@@ -1,0 +1,150 @@
+//! One attempt as a recipe of the strongroom: where the secret comes from, what turns it into the content key, and the
+//! content step.
+//!
+//! Imports `envelope`, `guard::admit` and the keystore's recipes. Nothing here sees a secret: it says in which order the
+//! strongroom uses what the envelope holds.
+
+use keystore::key::{Algorithm, Kty};
+use keystore::recipe::{Authentic, EcY, Hash, Info, Management, Nonce, Peer, Point, Recipe, Start, Step};
+use keystore::{Keystore, OpenError};
+
+use crate::envelope::Binding;
+use crate::envelope::cose::{self, Curve, Message, Ordinate, PublicKey, Recipient, Structure};
+use crate::guard::admit::{Attempt, Peer as Side};
+
+/// Runs one recipe: one key, all its bindings. `under` is the authentic layer around.
+pub(super) fn run(
+    message: &Message,
+    attempt: &Attempt,
+    bindings: &[Binding],
+    under: Option<&Authentic>,
+    keystore: &Keystore,
+) -> Result<(Vec<u8>, Authentic), OpenError> {
+    let way = attempt.way();
+    let authenticated: Vec<Vec<u8>> = bindings.iter().map(|binding| message.authenticated(way, binding)).collect();
+    let trials: Vec<&[u8]> = authenticated.iter().map(Vec::as_slice).collect();
+    let (algorithm, messages, tag) = (attempt.algorithm(), trials.as_slice(), message.authenticator(way));
+    if message.structure().signs() {
+        return keystore.run(&Recipe::Verify { key: attempt.key(), algorithm, messages, signature: tag });
+    }
+    let (start, steps) = manage(message, attempt).ok_or(OpenError::Rejected)?;
+    let management = Management { start, steps: &steps };
+    let ciphertext = message.content();
+    keystore.run(&match message.structure() {
+        Structure::Mac | Structure::Mac0 => Recipe::Mac { management, algorithm, messages, tag },
+        _ if message.is_unauthenticated() => {
+            let under = under.ok_or(OpenError::Rejected)?;
+            Recipe::DecryptUnauthenticated { under, management, algorithm, iv: nonce(message), ciphertext }
+        }
+        _ => {
+            let bytes = nonce(message);
+            let whole = message.headers().iv.is_some();
+            let nonce = if whole { Nonce::Full(bytes) } else { Nonce::Partial(bytes) };
+            Recipe::Decrypt { management, algorithm, nonce, aads: messages, ciphertext }
+        }
+    })
+}
+
+/// IV or Partial IV; no bytes where there is none.
+pub(super) fn nonce(message: &Message) -> &[u8] {
+    let headers = message.headers();
+    headers.iv.as_ref().or(headers.partial_iv.as_ref()).map_or(&[], |header| message.slice(&header.value))
+}
+
+/// Key management along the attempt's way: the recipient at its end begins, those above unwrap. None where the envelope
+/// lacks what its algorithm takes.
+fn manage<'a>(message: &'a Message, attempt: &'a Attempt) -> Option<(Start<'a>, Vec<Step<'a>>)> {
+    let key = attempt.key();
+    let along = message.along(attempt.way());
+    let Some((leaf, above)) = along.split_last() else {
+        let kid_context = attempt.kid_context(message);
+        return Some((Start::Device { key, kid_context }, Vec::new()));
+    };
+    let device = Start::Device { key, kid_context: None };
+    let wrapped = message.slice(leaf.ciphertext());
+    let own = leaf.algorithm()?;
+    let (start, mut steps) = match leaf.management()? {
+        cose::Management::Direct => (device, Vec::new()),
+        cose::Management::DirectHkdf => (device, vec![hkdf(message, attempt, leaf, own)?]),
+        cose::Management::DirectHkdfAes => (device, vec![hkdf_aes(message, attempt)?]),
+        cose::Management::Wrap { .. } => (device, vec![Step::Unwrap { algorithm: by_number(own.id)?, wrapped }]),
+        cose::Management::Agree { .. } => {
+            (agree(message, attempt, leaf, own)?, vec![hkdf(message, attempt, leaf, own)?])
+        }
+        cose::Management::AgreeWrap { wrap, .. } => {
+            let unwrap = Step::Unwrap { algorithm: by_number(i64::from(wrap))?, wrapped };
+            (agree(message, attempt, leaf, own)?, vec![hkdf(message, attempt, leaf, own)?, unwrap])
+        }
+        cose::Management::Transport => {
+            (Start::Transport { key, algorithm: by_number(own.id)?, ciphertext: wrapped }, Vec::new())
+        }
+    };
+    for recipient in above.iter().rev() {
+        let algorithm = by_number(recipient.algorithm()?.id)?;
+        steps.push(Step::Unwrap { algorithm, wrapped: message.slice(recipient.ciphertext()) });
+    }
+    Some((start, steps))
+}
+
+fn by_number(id: i64) -> Option<Algorithm> {
+    Algorithm::from_cose(id, Kty::Symmetric)
+}
+
+fn agree<'a>(
+    message: &'a Message,
+    attempt: &'a Attempt,
+    leaf: &'a Recipient,
+    own: &cose::Algorithm,
+) -> Option<Start<'a>> {
+    let headers = leaf.headers();
+    let wire = || match leaf.management()?.is_static() {
+        true => headers.static_key(),
+        false => headers.ephemeral.as_ref().map(|key| &key.value),
+    };
+    let peer = match attempt.peer() {
+        Side::Known(key) => Peer::Key(key),
+        Side::Wire | Side::Contradicting => Peer::Point(point(message, wire()?)?),
+    };
+    Some(Start::Agree { key: attempt.key(), algorithm: by_number(own.id)?, peer })
+}
+
+fn point<'a>(message: &'a Message, key: &'a PublicKey) -> Option<Point<'a>> {
+    let kty = match key.curve? {
+        Curve::P256 => Kty::Ec2P256,
+        Curve::P384 => Kty::Ec2P384,
+        Curve::P521 => Kty::Ec2P521,
+        Curve::X25519 => Kty::OkpX25519,
+    };
+    let y = key.y.as_ref().map(|y| match y {
+        Ordinate::Full(y) => EcY::Full(message.slice(y)),
+        Ordinate::Odd(odd) => EcY::Odd(*odd),
+    });
+    Some(Point { kty, x: message.slice(&key.x), y })
+}
+
+fn info<'a>(attempt: &'a Attempt) -> Info<'a> {
+    Info { bytes: attempt.kdf_context(), private: attempt.key().policy.kdf_inputs.priv_other }
+}
+
+/// Bytes of the key that is derived.
+fn length(message: &Message, attempt: &Attempt) -> Option<usize> {
+    let (_, bits) = message.derived(attempt.way())?;
+    usize::try_from(bits / 8).ok()
+}
+
+/// HKDF of a direct derivation, or of a key agreement; with key wrap it is SHA-256 for all sizes (RFC 9053 §6.4).
+fn hkdf<'a>(
+    message: &'a Message,
+    attempt: &'a Attempt,
+    leaf: &'a Recipient,
+    own: &cose::Algorithm,
+) -> Option<Step<'a>> {
+    let hash = if matches!(own.id, -11 | -26 | -28) { Hash::Sha512 } else { Hash::Sha256 };
+    let wire = leaf.headers().salt().map(|salt| message.slice(salt));
+    let salt = wire.or(attempt.key().policy.kdf_inputs.salt.as_deref());
+    Some(Step::Hkdf { hash, salt, info: info(attempt), length: length(message, attempt)? })
+}
+
+fn hkdf_aes<'a>(message: &Message, attempt: &'a Attempt) -> Option<Step<'a>> {
+    Some(Step::HkdfAes { info: info(attempt), length: length(message, attempt)? })
+}
