@@ -28,6 +28,7 @@ demo: tools
 test: tools peers
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --quiet --locked $(CRATES) --all-targets -- -D warnings
+	$(CARGO) clippy --quiet --locked -p bench --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet --locked $(CRATES) --no-deps --document-private-items
 	$(CARGO) build --quiet --locked -p paperknife
 	@$(MAKE) --no-print-directory no-openssl

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use paperknife::envelope::Limits;
-use paperknife::guard::Arrival;
-use paperknife::item::{Claims, Sealed, Timestamp};
+use paperknife::guard::{Arrival, Guess};
+use paperknife::item::{Claims, Compat, Sealed, Timestamp};
 use paperknife::opening::{self, House};
 use paperknife::store::ledger::Finding;
 
@@ -97,6 +97,10 @@ impl Bench {
             claims: &self.claims,
             unauthenticated_sender: false,
             external_aad: None,
+            compat: Compat::STRICT,
+            detached: None,
+            all_signers: false,
+            guess: Guess::default(),
         }
     }
 

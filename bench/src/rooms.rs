@@ -8,7 +8,7 @@ use std::time::Duration;
 use keystore::key::Name;
 use keystore::{Defaults, Keystore};
 use paperknife::clock::SystemClock;
-use paperknife::envelope::Envelope;
+use paperknife::envelope::{Envelope, Reading};
 use paperknife::guard::admit::Admitted;
 use paperknife::guard::settled::Settled;
 use paperknife::guard::{Arrival, admit, settle};
@@ -60,7 +60,8 @@ type Found = (Settled, Payload);
 fn walk(bench: &Bench, items: &[Sealed]) -> Result<([Duration; ROOMS.len()], Vec<Found>), Failed> {
     let (house, arrival) = (&bench.house, bench.arrival());
     let mut times = [Duration::ZERO; ROOMS.len()];
-    let parse = |sealed| Envelope::parse(sealed, &house.limits).map_err(|fault| Failed(format!("{fault:?}")));
+    let parse =
+        |sealed| Envelope::parse(sealed, &Reading::strict(&house.limits)).map_err(|fault| Failed(format!("{fault:?}")));
     let mut layers: Vec<(Envelope, Proof)> =
         timed(&mut times[0], || items.iter().map(|sealed| Ok((parse(sealed)?, Proof::none()))).collect())?;
     let mut opened = Vec::new();
@@ -99,7 +100,8 @@ fn admit((envelope, proof, keys): Named, arrival: &Arrival<'_>) -> Result<(Admit
 }
 
 fn run(bench: &Bench, (admitted, proof): (Admitted, Proof)) -> Result<Layer, Failed> {
-    open::open(&admitted, proof, &bench.house.keystore).map_err(|why| Failed(format!("{why:?}")))
+    let reading = Reading::strict(&bench.house.limits);
+    open::open(&admitted, proof, &bench.house.keystore, &reading, false).map_err(|why| Failed(format!("{why:?}")))
 }
 
 fn judge(opened: Opened, arrival: &Arrival<'_>) -> Result<Settled, Failed> {
@@ -184,7 +186,8 @@ fn cold(folder: &Path, batches: usize) -> Result<Figure, Failed> {
 fn inner_kids(bench: &Bench) -> Result<Vec<Vec<u8>>, Failed> {
     let arrival = bench.arrival();
     let kid = |sealed: &Sealed| {
-        let envelope = Envelope::parse(sealed, &bench.house.limits).map_err(|fault| Failed(format!("{fault:?}")))?;
+        let envelope = Envelope::parse(sealed, &Reading::strict(&bench.house.limits))
+            .map_err(|fault| Failed(format!("{fault:?}")))?;
         let named = find(bench, &arrival, (envelope, Proof::none()))?;
         match run(bench, admit(named, &arrival)?)? {
             Layer::Envelope(inner, _) => first_kid(&inner).ok_or_else(|| Failed("no kid within".to_owned())),

@@ -119,7 +119,7 @@ pub(crate) fn visible(run: &Run, report: &mut Report) -> Result<(), Failed> {
         for (quantile, target) in [(0.5, None), (0.99, Some(10.0))] {
             let ms = quantile_ms(&metrics, "paperknife_visible_seconds", quantile);
             let figure = Figure::new(format!("visible, p{:.0}, {}", quantile * 100.0, shape.name()), ms, "ms");
-            report.add(target.map_or(figure.clone(), |target| figure.at_most(target)));
+            report.add(target.map_or_else(|| figure.clone(), |target| figure.at_most(target)));
         }
     }
     Ok(())
