@@ -119,7 +119,10 @@ pub(crate) fn visible(run: &Run, report: &mut Report) -> Result<(), Failed> {
         for (quantile, target) in [(0.5, None), (0.99, Some(10.0))] {
             let ms = quantile_ms(&metrics, "paperknife_visible_seconds", quantile);
             let figure = Figure::new(format!("visible, p{:.0}, {}", quantile * 100.0, shape.name()), ms, "ms");
-            report.add(target.map_or_else(|| figure.clone(), |target| figure.at_most(target)));
+            report.add(match target {
+                Some(target) => figure.at_most(target),
+                None => figure,
+            });
         }
     }
     Ok(())
