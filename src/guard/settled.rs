@@ -47,7 +47,8 @@ pub struct Sequenced {
     pub number: u64,
     /// First number expected of a new counter; below it a first message shows a gap.
     pub expect_from: Option<u64>,
-    /// Anything but the next number is refused (`order_violated`).
+    /// What comes behind the highest number is refused (`order_violated`); what comes ahead opens with a gap
+    /// (profile.md §6).
     pub strict: bool,
 }
 
