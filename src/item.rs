@@ -92,7 +92,7 @@ impl Format {
     }
 }
 
-/// The structure of an untagged COSE message, named by its media type or by the caller (RFC 9052 §2).
+/// The structure of a COSE message: its tag says it, or its media type or the caller (RFC 9052 §2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CoseType {
@@ -108,6 +108,30 @@ pub enum CoseType {
     Sign,
     /// COSE_Sign1, tag 18.
     Sign1,
+}
+
+impl CoseType {
+    /// The name in RFC 9052.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Encrypt => "COSE_Encrypt",
+            Self::Encrypt0 => "COSE_Encrypt0",
+            Self::Mac => "COSE_Mac",
+            Self::Mac0 => "COSE_Mac0",
+            Self::Sign => "COSE_Sign",
+            Self::Sign1 => "COSE_Sign1",
+        }
+    }
+
+    /// Whether its content is ciphertext; else it stands in the clear, below a signature or MAC.
+    pub const fn encrypts(self) -> bool {
+        matches!(self, Self::Encrypt | Self::Encrypt0)
+    }
+
+    /// Whether signatures make it authentic.
+    pub const fn signs(self) -> bool {
+        matches!(self, Self::Sign | Self::Sign1)
+    }
 }
 
 /// Sealed bytes exactly as found, and what the place said of their structure.

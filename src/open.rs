@@ -13,10 +13,10 @@ use keystore::{Keystore, OpenError};
 use sha2::{Digest, Sha256};
 
 use crate::envelope::cose::headers::{Bucket, Claims, Header};
-use crate::envelope::cose::{Message, Structure, Way, nested_type};
+use crate::envelope::cose::{Message, Way, nested_type};
 use crate::envelope::{Binding, Envelope, Fault, Reading};
 use crate::guard::admit::{Admitted, Attempt};
-use crate::item::{ContentType, Countersigned, KeyName};
+use crate::item::{ContentType, CoseType, Countersigned, KeyName};
 use crate::open::recipe::nonce;
 
 mod countersign;
@@ -104,7 +104,7 @@ pub struct ProvenLayer {
     authentic: Authentic,
     management: Option<&'static str>,
     binding: Binding,
-    structure: Structure,
+    structure: CoseType,
     countersignatures: Vec<Countersigned>,
     sequence: Option<u64>,
     kid_context: Option<Vec<u8>>,
@@ -206,7 +206,7 @@ pub fn open(
     all_signers: bool,
 ) -> Result<Layer, Unopened> {
     let Envelope::Cose(message) = admitted.envelope();
-    if all_signers && message.structure() == Structure::Sign {
+    if all_signers && message.structure() == CoseType::Sign {
         others_hold(message, admitted, keystore)?;
     }
     let mut trials = if costs_public_key_operations(message) { PUBLIC_KEY_TRIALS } else { TRIALS };
@@ -234,7 +234,7 @@ pub fn open(
 }
 
 const fn costs_public_key_operations(message: &Message) -> bool {
-    !matches!(message.structure(), Structure::Encrypt0 | Structure::Mac0)
+    !matches!(message.structure(), CoseType::Encrypt0 | CoseType::Mac0)
 }
 
 /// Every signer with a known key holds under one of its keys.
@@ -347,7 +347,7 @@ fn protected<T: Clone>(header: &Option<Header<T>>) -> Option<T> {
 /// the key. In other layers they are only numbers, proven from the protected bucket alone.
 fn proven_bytes(message: &Message, authentic: &Authentic, header: &Option<Header<Range<usize>>>) -> Option<Vec<u8>> {
     let header = header.as_ref()?;
-    let by_effect = message.structure() == Structure::Encrypt0 && authentic.key().policy.derive;
+    let by_effect = message.structure() == CoseType::Encrypt0 && authentic.key().policy.derive;
     (by_effect || header.bucket == Bucket::Protected).then(|| message.slice(&header.value).to_vec())
 }
 

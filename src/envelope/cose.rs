@@ -45,72 +45,11 @@ const ED448: usize = 114;
 
 const NOT_PROTECTED: Fault = Fault { reason: Reason::AlgNotProtected, detail: "algorithm in the unprotected header" };
 
-/// The structures of RFC 9052.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Structure {
-    /// COSE_Encrypt.
-    Encrypt,
-    /// COSE_Encrypt0.
-    Encrypt0,
-    /// COSE_Mac.
-    Mac,
-    /// COSE_Mac0.
-    Mac0,
-    /// COSE_Sign.
-    Sign,
-    /// COSE_Sign1.
-    Sign1,
-}
-
-impl Structure {
-    /// The name in RFC 9052.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Encrypt => "COSE_Encrypt",
-            Self::Encrypt0 => "COSE_Encrypt0",
-            Self::Mac => "COSE_Mac",
-            Self::Mac0 => "COSE_Mac0",
-            Self::Sign => "COSE_Sign",
-            Self::Sign1 => "COSE_Sign1",
-        }
-    }
-
-    /// Whether its content is ciphertext; else it stands in the clear, below a signature or MAC.
-    pub const fn encrypts(self) -> bool {
-        matches!(self, Self::Encrypt | Self::Encrypt0)
-    }
-
-    /// Whether signatures make it authentic.
-    pub const fn signs(self) -> bool {
-        matches!(self, Self::Sign | Self::Sign1)
-    }
-
-    const fn of(cose_type: CoseType) -> Self {
-        match cose_type {
-            CoseType::Encrypt => Self::Encrypt,
-            CoseType::Encrypt0 => Self::Encrypt0,
-            CoseType::Mac => Self::Mac,
-            CoseType::Mac0 => Self::Mac0,
-            CoseType::Sign => Self::Sign,
-            CoseType::Sign1 => Self::Sign1,
-        }
-    }
-
-    const fn serves(self, kind: Kind) -> bool {
-        match kind {
-            Kind::Aead { .. } | Kind::Cipher { .. } => self.encrypts(),
-            Kind::Mac { .. } => matches!(self, Self::Mac | Self::Mac0),
-            Kind::Signature => matches!(self, Self::Sign1),
-            Kind::Management(_) => false,
-        }
-    }
-}
-
 /// A parsed message: `[protected, unprotected, content, signature | tag | signers, recipients]`.
 #[derive(Clone, Debug)]
 pub struct Message {
     bytes: Arc<[u8]>,
-    structure: Structure,
+    structure: CoseType,
     place: Place,
     protected: Range<usize>,
     headers: Headers,
@@ -198,6 +137,16 @@ const fn type_of_tag(tag: u64) -> Option<CoseType> {
     })
 }
 
+/// Whether an algorithm of this kind can make a body of this structure.
+const fn serves(structure: CoseType, kind: Kind) -> bool {
+    match kind {
+        Kind::Aead { .. } | Kind::Cipher { .. } => structure.encrypts(),
+        Kind::Mac { .. } => matches!(structure, CoseType::Mac | CoseType::Mac0),
+        Kind::Signature => matches!(structure, CoseType::Sign1),
+        Kind::Management(_) => false,
+    }
+}
+
 impl Message {
     /// Parses one message that fills `bytes`.
     pub fn parse(
@@ -222,7 +171,7 @@ impl Message {
         if !frame.plausible {
             return Err(Fault::malformed("not the elements of its structure"));
         }
-        let mut message = walk::message(bytes, Structure::of(frame.cose_type), place, frame.start, reading)?;
+        let mut message = walk::message(bytes, frame.cose_type, place, frame.start, reading)?;
         recipient::judge(&mut message.recipients, reading.compat)?;
         for signer in &mut message.signers {
             signer.fault = signer.judge(reading.compat);
@@ -233,7 +182,7 @@ impl Message {
 
     /// What can be refused without a key, in the order of contract.md §4.
     fn check(&self, compat: &Compat) -> Result<(), Fault> {
-        if self.structure != Structure::Sign {
+        if self.structure != CoseType::Sign {
             self.check_algorithm()?;
         }
         if self.headers.is_misunderstood() {
@@ -252,7 +201,7 @@ impl Message {
             return Err(Fault::malformed("no algorithm"));
         }
         match self.algorithm {
-            Some(algorithm) if self.structure.serves(algorithm.kind) => self.check_nonce(algorithm.kind),
+            Some(algorithm) if serves(self.structure, algorithm.kind) => self.check_nonce(algorithm.kind),
             _ => Err(Fault::unsupported("an algorithm that this version does not know")),
         }
     }
@@ -298,7 +247,7 @@ impl Message {
     }
 
     /// The structure.
-    pub const fn structure(&self) -> Structure {
+    pub const fn structure(&self) -> CoseType {
         self.structure
     }
 

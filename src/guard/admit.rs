@@ -5,11 +5,11 @@
 
 use keystore::key::{Algorithm, KeyRef, PathBinding, Policy, Shape, Status};
 
-use crate::envelope::cose::{Message, Place, Structure, Way};
+use crate::envelope::cose::{Message, Place, Way};
 use crate::envelope::{Binding, Envelope};
 use crate::guard::admit::fitness::Fitness;
 use crate::guard::{Arrival, Denied};
-use crate::item::{ContentType, Departure, Reason};
+use crate::item::{ContentType, CoseType, Departure, Reason};
 
 mod fitness;
 mod kdf;
@@ -192,7 +192,7 @@ fn attempt(message: &Message, candidate: Candidate, arrival: &Arrival<'_>) -> Re
 }
 
 fn strict_form(message: &Message, way: Way) -> Result<(), Denied> {
-    if message.structure() == Structure::Sign1 && message.place() == Place::Outer {
+    if message.structure() == CoseType::Sign1 && message.place() == Place::Outer {
         return Err(Denied::new(Reason::ShapeNotAllowed, "a signed message that is not encrypted"));
     }
     let broken = |detail| Denied::new(Reason::Malformed, detail);
@@ -219,7 +219,7 @@ fn usable(fitness: &Fitness, key: &KeyRef, arrival: &Arrival<'_>) -> Result<(), 
 
 /// A symmetric key whose policy asks for a signature does not open what has none.
 fn shape_allowed(message: &Message, policy: &Policy) -> Result<(), Denied> {
-    if !policy.strict_profile || message.structure() != Structure::Encrypt0 {
+    if !policy.strict_profile || message.structure() != CoseType::Encrypt0 {
         return Ok(());
     }
     let (allows_s, allows_g) = (policy.shapes.contains(&Shape::S), policy.shapes.contains(&Shape::G));
@@ -238,7 +238,7 @@ fn holds_sign1(message: &Message) -> bool {
 /// What a layer is bound to (profile.md §4).
 fn bound(message: &Message, key: &KeyRef, arrival: &Arrival<'_>) -> Bound {
     let profile = key.policy.strict_profile;
-    if profile && message.structure() == Structure::Encrypt {
+    if profile && message.structure() == CoseType::Encrypt {
         // The device is not known yet; the signature inside binds.
         return Bound::Given(Binding::given(&[]));
     }

@@ -8,9 +8,10 @@ use sha2::{Digest, Sha256};
 
 use crate::envelope::Envelope;
 use crate::envelope::cose::headers::{Headers, Rare};
-use crate::envelope::cose::{Management, Message, Recipient, Structure, Way};
+use crate::envelope::cose::{Management, Message, Recipient, Way};
 use crate::guard::Arrival;
 use crate::guard::admit::{Candidate, Peer};
+use crate::item::CoseType;
 use crate::open::Unopened;
 
 /// Most keys tried for one name, and for one layer (cose.md §6).
@@ -27,8 +28,8 @@ pub fn find(keystore: &Keystore, arrival: &Arrival<'_>, envelope: &Envelope) -> 
     let finder = Finder { keystore, arrival, message };
     let mut candidates = Vec::new();
     match message.structure() {
-        Structure::Encrypt0 | Structure::Mac0 | Structure::Sign1 => finder.way(Way::BODY, &mut candidates)?,
-        Structure::Encrypt | Structure::Mac | Structure::Sign => {
+        CoseType::Encrypt0 | CoseType::Mac0 | CoseType::Sign1 => finder.way(Way::BODY, &mut candidates)?,
+        CoseType::Encrypt | CoseType::Mac | CoseType::Sign => {
             for way in message.ways() {
                 finder.way(way, &mut candidates)?;
             }

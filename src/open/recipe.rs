@@ -9,8 +9,9 @@ use keystore::recipe::{Authentic, EcY, Hash, Info, Management, Nonce, Peer, Poin
 use keystore::{Keystore, OpenError};
 
 use crate::envelope::Binding;
-use crate::envelope::cose::{self, Curve, Message, Ordinate, PublicKey, Recipient, Structure};
+use crate::envelope::cose::{self, Curve, Message, Ordinate, PublicKey, Recipient};
 use crate::guard::admit::{Attempt, Peer as Side};
+use crate::item::CoseType;
 
 /// Runs one recipe: one key, all its bindings. `under` is the authentic layer around.
 pub(super) fn run(
@@ -31,7 +32,7 @@ pub(super) fn run(
     let management = Management { start, steps: &steps };
     let ciphertext = message.content();
     keystore.run(&match message.structure() {
-        Structure::Mac | Structure::Mac0 => Recipe::Mac { management, algorithm, messages, tag },
+        CoseType::Mac | CoseType::Mac0 => Recipe::Mac { management, algorithm, messages, tag },
         _ if message.is_unauthenticated() => {
             let under = under.ok_or(OpenError::Rejected)?;
             Recipe::DecryptUnauthenticated { under, management, algorithm, iv: nonce(message), ciphertext }

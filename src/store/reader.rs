@@ -29,7 +29,7 @@ pub use messages::{Message, MessageClaims, MessageFilter};
 pub use page::{Cursor, NotACursor, Page, PageRequest};
 pub use readings::{Aggregate, Bucket, Measured, ReadingFilter, Series};
 pub use receipts::{ReceiptItem, ReceiptState};
-pub use refusals::{HeldItem, RefusalFilter, RefusedItem};
+pub use refusals::{HeldItem, RefusalFilter, UnopenedItem};
 
 use rusqlite::Connection;
 use uuid::Uuid;
@@ -90,12 +90,12 @@ impl Reader {
         filter: &RefusalFilter,
         page: &PageRequest,
         sealed: bool,
-    ) -> Result<Page<RefusedItem>, Failure> {
+    ) -> Result<Page<UnopenedItem>, Failure> {
         self.ask(|connection| refusals::refused(connection, tenant, filter, page, sealed))
     }
 
     /// One of them.
-    pub fn refusal(&self, tenant: &str, id: Uuid, sealed: bool) -> Result<Option<RefusedItem>, Failure> {
+    pub fn refusal(&self, tenant: &str, id: Uuid, sealed: bool) -> Result<Option<UnopenedItem>, Failure> {
         self.ask(|connection| refusals::find(connection, tenant, id, sealed))
     }
 

@@ -10,9 +10,9 @@ use minicbor::data::Type;
 use minicbor::{Decoder, Encoder};
 
 use super::headers::{Bucket, Headers, Level, Reading, byte_string};
-use super::{Message, Structure, Way, scan};
+use super::{Message, Way, scan};
 use crate::envelope::{Binding, Fault};
-use crate::item::{Compat, Reason};
+use crate::item::{Compat, CoseType, Reason};
 
 /// Most countersignatures under one label (cose.md §6).
 const MOST: u64 = 16;
@@ -180,8 +180,8 @@ impl Message {
             Target::Recipient(nth) if nth < self.recipients().len() => recipient(nth),
             _ => {
                 let further = match self.structure() {
-                    Structure::Mac | Structure::Mac0 | Structure::Sign1 => Some(self.authenticator(Way::BODY)),
-                    Structure::Encrypt | Structure::Encrypt0 | Structure::Sign => None,
+                    CoseType::Mac | CoseType::Mac0 | CoseType::Sign1 => Some(self.authenticator(Way::BODY)),
+                    CoseType::Encrypt | CoseType::Encrypt0 | CoseType::Sign => None,
                 };
                 (self.body_protected(), self.content(), further)
             }

@@ -5,7 +5,8 @@
 
 use super::headers::{Bucket, Headers};
 use super::key::Curve;
-use super::{Message, Recipient, Structure, Way};
+use super::{Message, Recipient, Way};
+use crate::item::CoseType;
 
 /// Where a message stands in a shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,9 +31,9 @@ impl Message {
     /// Whether the message keeps the strict form; else what it breaks.
     pub fn profile_form(&self, place: Place) -> Result<(), &'static str> {
         match (self.structure(), place) {
-            (Structure::Encrypt0, Place::Outer) => self.counted_form(true),
-            (Structure::Sign1, Place::Inner) => self.counted_form(false),
-            (Structure::Encrypt, Place::Outer) => self.encrypt_form(),
+            (CoseType::Encrypt0, Place::Outer) => self.counted_form(true),
+            (CoseType::Sign1, Place::Inner) => self.counted_form(false),
+            (CoseType::Encrypt, Place::Outer) => self.encrypt_form(),
             _ => Err("a structure that no shape of the profile has here"),
         }
     }
@@ -54,7 +55,7 @@ impl Message {
         if headers.claims.as_ref().is_some_and(|claims| claims.value.faulty) {
             return Err("a claim outside the profile");
         }
-        if self.structure() == Structure::Sign1 && self.authenticator(Way::BODY).len() != 64 {
+        if self.structure() == CoseType::Sign1 && self.authenticator(Way::BODY).len() != 64 {
             return Err("a signature of another length");
         }
         Ok(())

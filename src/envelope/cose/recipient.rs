@@ -5,11 +5,11 @@
 
 use std::ops::Range;
 
+use super::Message;
 use super::algorithm::{Algorithm, Kind, Management};
 use super::headers::{Bucket, Headers, NOT_UNDERSTOOD};
-use super::{Message, Structure};
 use crate::envelope::Fault;
-use crate::item::{Compat, Departure, Reason};
+use crate::item::{Compat, CoseType, Departure, Reason};
 
 /// Layers of recipients (cose.md §6).
 pub(super) const LAYERS: usize = 3;
@@ -196,12 +196,12 @@ impl Message {
     pub fn ways(&self) -> Vec<Way> {
         let mut ways = Vec::new();
         match self.structure() {
-            Structure::Encrypt | Structure::Mac => descend(self.recipients(), Way::BODY, &mut ways),
-            Structure::Sign => {
+            CoseType::Encrypt | CoseType::Mac => descend(self.recipients(), Way::BODY, &mut ways),
+            CoseType::Sign => {
                 let usable = self.signers().iter().enumerate().filter(|(_, signer)| signer.fault.is_none());
                 ways.extend(usable.map(|(nth, _)| Way::BODY.then(nth)));
             }
-            Structure::Encrypt0 | Structure::Mac0 | Structure::Sign1 => ways.push(Way::BODY),
+            CoseType::Encrypt0 | CoseType::Mac0 | CoseType::Sign1 => ways.push(Way::BODY),
         }
         ways
     }

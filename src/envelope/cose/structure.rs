@@ -5,8 +5,9 @@
 use minicbor::Encoder;
 
 use super::algorithm::{Kind, Management};
-use super::{Message, Recipient, Structure, Way, verbatim};
+use super::{Message, Recipient, Way, verbatim};
 use crate::envelope::Binding;
+use crate::item::CoseType;
 
 /// What the key record says of one party (RFC 9053 §5.2): identity, nonce, other.
 #[derive(Clone, Copy, Debug, Default)]
@@ -40,12 +41,12 @@ impl Message {
     /// Sig_structure, Enc_structure or MAC_structure of a way, under `binding`.
     pub fn authenticated(&self, way: Way, binding: &Binding) -> Vec<u8> {
         let context = match self.structure() {
-            Structure::Encrypt => "Encrypt",
-            Structure::Encrypt0 => "Encrypt0",
-            Structure::Mac => "MAC",
-            Structure::Mac0 => "MAC0",
-            Structure::Sign => "Signature",
-            Structure::Sign1 => "Signature1",
+            CoseType::Encrypt => "Encrypt",
+            CoseType::Encrypt0 => "Encrypt0",
+            CoseType::Mac => "MAC",
+            CoseType::Mac0 => "MAC0",
+            CoseType::Sign => "Signature",
+            CoseType::Sign1 => "Signature1",
         };
         let signer = self.signer(way).map(|signer| verbatim(self.slice(&signer.protected)));
         let payload = (!self.structure().encrypts()).then(|| self.content());

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use proptest::prelude::{any, prop, proptest};
 
-use super::{Message, Place, Structure, Way, is_whole, sequence};
+use super::{Message, Place, Way, is_whole, sequence};
 use crate::envelope::{Fault, Limits, Reading};
 use crate::item::{Compat, CoseType, Reason};
 
@@ -59,7 +59,7 @@ fn nested(layers: usize) -> String {
 #[test]
 fn the_profile_example_is_read() {
     let message = parse_hex(&encrypt0(PROTECTED, "a0", CIPHERTEXT)).unwrap();
-    assert_eq!(message.structure(), Structure::Encrypt0);
+    assert_eq!(message.structure(), CoseType::Encrypt0);
     assert_eq!(message.algorithm().map(|algorithm| algorithm.name), Some("AES-CCM-16-64-128"));
     assert_eq!(message.kids().collect::<Vec<_>>(), [&[1, 0xa2, 0xb3, 0xc4][..]]);
     assert_eq!(message.profile_form(Place::Outer), Ok(()));

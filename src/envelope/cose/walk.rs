@@ -12,9 +12,9 @@ use minicbor::data::Type;
 use super::algorithm::Algorithm;
 use super::headers::{self, Bucket, Headers, Level};
 use super::recipient::{LAYERS, Recipient, Signer};
-use super::{Message, Place, Structure, lenient, scan};
+use super::{Message, Place, lenient, scan};
 use crate::envelope::{Fault, Reading};
-use crate::item::Reason;
+use crate::item::{CoseType, Reason};
 
 /// Most recipients of a message, on all layers, and most signers (cose.md §6).
 const RECIPIENTS: usize = 64;
@@ -25,7 +25,7 @@ const COUNTERSIGNATURES: usize = 16;
 /// Reads the array at `start`.
 pub(super) fn message(
     bytes: &Arc<[u8]>,
-    structure: Structure,
+    structure: CoseType,
     place: Place,
     start: usize,
     reading: &Reading<'_>,
@@ -35,16 +35,16 @@ pub(super) fn message(
     let (protected, headers) = walk.buckets(Level::Body)?;
     let (content, detached) = walk.content()?;
     let authenticator = match structure {
-        Structure::Mac | Structure::Mac0 | Structure::Sign1 => walk.byte_string()?,
-        Structure::Encrypt | Structure::Encrypt0 | Structure::Sign => 0..0,
+        CoseType::Mac | CoseType::Mac0 | CoseType::Sign1 => walk.byte_string()?,
+        CoseType::Encrypt | CoseType::Encrypt0 | CoseType::Sign => 0..0,
     };
     let recipients = match structure {
-        Structure::Encrypt | Structure::Mac => walk.recipients(1)?,
+        CoseType::Encrypt | CoseType::Mac => walk.recipients(1)?,
         _ => Vec::new(),
     };
-    let signers = if structure == Structure::Sign { walk.signers()? } else { Vec::new() };
+    let signers = if structure == CoseType::Sign { walk.signers()? } else { Vec::new() };
     let algorithm = headers.alg.as_ref().and_then(|alg| alg.value).and_then(Algorithm::of);
-    let algorithm = algorithm.filter(|_| structure != Structure::Sign);
+    let algorithm = algorithm.filter(|_| structure != CoseType::Sign);
     let bytes =
         if walk.beside.is_empty() { Arc::clone(bytes) } else { Arc::from([bytes, walk.beside.as_slice()].concat()) };
     let message = Message {

@@ -31,16 +31,16 @@ pub struct RefusalFilter {
     pub until: Option<Timestamp>,
 }
 
-/// A refused item (contract §3).
+/// An item that is not opened (contract §3): refused, or held.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct RefusedItem {
+pub struct UnopenedItem {
     /// Grows in the order of commits.
     pub id: Uuid,
     /// When its delivery was committed.
     pub received_at: Timestamp,
     /// Who handed it over.
     pub relay: String,
-    /// Refused.
+    /// Refused or held.
     pub verdict: Verdict,
     /// Why.
     pub reason: Reason,
@@ -50,45 +50,24 @@ pub struct RefusedItem {
     pub format: Option<Format>,
     /// What the relay says.
     pub claims: MessageClaims,
-    /// The kid that the envelope names: a claim.
+    /// The kid that the envelope names, the first where there are several: a claim.
     #[serde(with = "crate::item::hex_option")]
     pub kid_hex: Option<Vec<u8>>,
-    /// The device, where it authenticated.
+    /// The device, where it authenticated; never of what is held.
     pub device: Option<String>,
     /// The bytes, if asked for and kept.
     #[serde(rename = "sealed_b64", serialize_with = "json::base64_option", skip_serializing_if = "Option::is_none")]
     pub sealed: Option<Vec<u8>>,
 }
 
-/// A held item (contract §3).
+/// A held item, and what would open it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct HeldItem {
-    /// Grows in the order of commits.
-    pub id: Uuid,
-    /// When its delivery was committed.
-    pub received_at: Timestamp,
-    /// Who handed it over.
-    pub relay: String,
-    /// Held.
-    pub verdict: Verdict,
-    /// Why.
-    pub reason: Reason,
-    /// Why, in words.
-    pub detail: Option<String>,
-    /// Family, where recognised.
-    pub format: Option<Format>,
-    /// What the relay says.
-    pub claims: MessageClaims,
-    /// The first kid that the envelope names: a claim.
-    #[serde(with = "crate::item::hex_option")]
-    pub kid_hex: Option<Vec<u8>>,
-    /// None: nothing is proven yet.
-    pub device: Option<String>,
+    /// The item.
+    #[serde(flatten)]
+    pub item: UnopenedItem,
     /// The names of the keys that would help.
     pub key_names: Vec<KeyName>,
-    /// The bytes, if asked for.
-    #[serde(rename = "sealed_b64", serialize_with = "json::base64_option", skip_serializing_if = "Option::is_none")]
-    pub sealed: Option<Vec<u8>>,
 }
 
 /// Claims of an item `i`; all NULL where its sealed bytes are no longer kept.
@@ -104,7 +83,7 @@ pub(super) fn refused(
     filter: &RefusalFilter,
     page: &PageRequest,
     sealed: bool,
-) -> Result<Page<RefusedItem>, Failure> {
+) -> Result<Page<UnopenedItem>, Failure> {
     let sql = format!(
         "SELECT h.*, {CLAIMS}, {sealed} AS sealed, {REFUSAL}, {ITEM} FROM refusal h LEFT JOIN item i ON i.id = h.item
          WHERE h.id {beyond} ?1 AND {FILTER} AND (?8 IS NULL OR h.device = ?8) ORDER BY h.id {order} LIMIT ?9",
@@ -137,7 +116,7 @@ pub(super) fn find(
     tenant: &str,
     id: Uuid,
     sealed: bool,
-) -> Result<Option<RefusedItem>, Failure> {
+) -> Result<Option<UnopenedItem>, Failure> {
     one(connection, ("refusal", REFUSAL), tenant, id, sealed, read_refused)
 }
 
@@ -151,7 +130,7 @@ pub(super) fn find_held(
 }
 
 /// The refusal of a row number, of whatever tenant, and its id.
-pub(super) fn at(connection: &Connection, ordinal: i64) -> Result<Option<(Id, RefusedItem)>, Failure> {
+pub(super) fn at(connection: &Connection, ordinal: i64) -> Result<Option<(Id, UnopenedItem)>, Failure> {
     let mut statement = connection.prepare_cached(&format!(
         "SELECT h.*, {CLAIMS}, NULL AS sealed, {REFUSAL}, {ITEM} FROM refusal h LEFT JOIN item i ON i.id = h.item
          WHERE h.id = ?1"
@@ -206,36 +185,34 @@ const fn sealed_column(sealed: bool) -> &'static str {
     if sealed { "i.sealed" } else { "NULL" }
 }
 
-fn read_refused(row: &Row<'_>) -> rusqlite::Result<RefusedItem> {
-    Ok(RefusedItem {
-        id: Id { ordinal: row.get("id")?, tail: row.get("tail")? }.uuid(),
-        received_at: Timestamp::from_millis(row.get("received_at")?),
-        relay: row.get("relay")?,
-        verdict: Verdict::Refused,
-        reason: text::named(row, "reason", text::reason)?,
-        detail: row.get("detail")?,
-        format: text::named_or_null(row, "format", text::format)?,
-        claims: claims(row)?,
-        kid_hex: row.get("kid")?,
-        device: row.get("device")?,
-        sealed: row.get("sealed")?,
-    })
+fn read_refused(row: &Row<'_>) -> rusqlite::Result<UnopenedItem> {
+    unopened(row, Verdict::Refused, row.get("kid")?, row.get("device")?)
 }
 
 fn read_held(row: &Row<'_>) -> rusqlite::Result<HeldItem> {
     let key_names: Vec<KeyName> = text::json(row, "key_names")?;
-    Ok(HeldItem {
+    let kid = key_names.first().map(|KeyName::Kid(kid)| kid.clone());
+    Ok(HeldItem { item: unopened(row, Verdict::Held, kid, None)?, key_names })
+}
+
+/// The columns that both tables have.
+fn unopened(
+    row: &Row<'_>,
+    verdict: Verdict,
+    kid_hex: Option<Vec<u8>>,
+    device: Option<String>,
+) -> rusqlite::Result<UnopenedItem> {
+    Ok(UnopenedItem {
         id: Id { ordinal: row.get("id")?, tail: row.get("tail")? }.uuid(),
         received_at: Timestamp::from_millis(row.get("received_at")?),
         relay: row.get("relay")?,
-        verdict: Verdict::Held,
+        verdict,
         reason: text::named(row, "reason", text::reason)?,
         detail: row.get("detail")?,
         format: text::named_or_null(row, "format", text::format)?,
         claims: claims(row)?,
-        kid_hex: key_names.first().map(|KeyName::Kid(kid)| kid.clone()),
-        device: None,
-        key_names,
+        kid_hex,
+        device,
         sealed: row.get("sealed")?,
     })
 }

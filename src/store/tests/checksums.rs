@@ -137,5 +137,5 @@ fn what_a_damaged_counter_cannot_tell_from_a_replay_is_held() {
     let counters = house.store().reader.counters().unwrap();
     assert_eq!((counters.conservation_error, counters.total.held), (0, 2));
     let page = house.store().reader.held("default", &Default::default(), &PageRequest::default(), true).unwrap();
-    assert_eq!(page.items[1].detail.as_deref(), Some("not what was written: sequence k1"));
+    assert_eq!(page.items[1].item.detail.as_deref(), Some("not what was written: sequence k1"));
 }

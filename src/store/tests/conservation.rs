@@ -219,7 +219,7 @@ impl History {
         assert_eq!(messages.len(), self.model.opened.len());
         let held = reader.held("default", &Default::default(), &all, true).unwrap().items;
         assert_eq!(held.len(), self.model.held.values().map(VecDeque::len).sum::<usize>());
-        assert!(held.iter().all(|held| held.sealed.is_some()), "held items keep their sealed bytes");
+        assert!(held.iter().all(|held| held.item.sealed.is_some()), "held items keep their sealed bytes");
     }
 }
 

@@ -216,7 +216,7 @@ fn another_tenant_sees_nothing() {
     let receipt = house.take("acme", vec![item(b"x")]).unwrap().receipt;
     let (reader, page) = (&house.store().reader, PageRequest::default());
     let refusal = reader.refusals("default", &Default::default(), &page, false).unwrap().items[0].id;
-    let kept = reader.held("default", &Default::default(), &page, false).unwrap().items[0].id;
+    let kept = reader.held("default", &Default::default(), &page, false).unwrap().items[0].item.id;
     assert!(reader.refusal("default", refusal, false).unwrap().is_some());
     assert!(reader.held_item("default", kept, true).unwrap().is_some());
     assert!(reader.messages("other", &Default::default(), &page, false).unwrap().items.is_empty());
