@@ -1,0 +1,89 @@
+//! JWT claims (RFC 7519 §4.1), read from content that is authentic by then.
+//!
+//! Imports its neighbours and `envelope::Fault`. Registered claims are of their type or the envelope is malformed; times
+//! are whole seconds, not negative; others are ignored.
+
+use super::json::{self, Object, Value};
+use super::{Message, Place};
+use crate::envelope::Fault;
+
+/// Longest text of a claim, bytes, and most audiences.
+const TEXT: usize = 4_096;
+const AUDIENCES: usize = 16;
+
+/// The registered claims.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Claims {
+    /// Issuer.
+    pub iss: Option<String>,
+    /// Subject.
+    pub sub: Option<String>,
+    /// Audiences; none where there is no claim.
+    pub aud: Option<Vec<String>>,
+    /// Issued at, seconds.
+    pub iat: Option<i64>,
+    /// Expires, seconds.
+    pub exp: Option<i64>,
+    /// Not before, seconds.
+    pub nbf: Option<i64>,
+    /// Id.
+    pub jti: Option<String>,
+}
+
+impl Message {
+    /// Whether the content is claims: the type says `JWT`, here or by the layer around.
+    pub fn holds_claims(&self, nth: usize) -> bool {
+        let typ = self.way(nth).and_then(|way| way.headers().typ.as_ref());
+        let says = typ.is_some_and(|typ| typ.protected && super::media(&typ.value).eq_ignore_ascii_case("jwt"));
+        says || self.place() == Place::InnerJwt
+    }
+}
+
+/// Reads the claims of a JWT.
+pub fn read(content: &[u8]) -> Result<Claims, Fault> {
+    let mut claims = json::object(content)?;
+    Ok(Claims {
+        iss: text(&mut claims, "iss")?,
+        sub: text(&mut claims, "sub")?,
+        aud: audiences(&mut claims)?,
+        iat: seconds(&mut claims, "iat")?,
+        exp: seconds(&mut claims, "exp")?,
+        nbf: seconds(&mut claims, "nbf")?,
+        jti: text(&mut claims, "jti")?,
+    })
+}
+
+const FAULT: Fault = Fault::malformed("a claim of another type than its own");
+
+fn short(text: String) -> Result<String, Fault> {
+    if text.len() <= TEXT { Ok(text) } else { Err(FAULT) }
+}
+
+fn text(claims: &mut Object, name: &str) -> Result<Option<String>, Fault> {
+    match claims.take(name) {
+        None => Ok(None),
+        Some(Value::Text(text)) => short(text).map(Some),
+        Some(_) => Err(FAULT),
+    }
+}
+
+fn seconds(claims: &mut Object, name: &str) -> Result<Option<i64>, Fault> {
+    match claims.take(name) {
+        None => Ok(None),
+        Some(Value::Integer(seconds)) if seconds >= 0 => i64::try_from(seconds).map(Some).map_err(|_| FAULT),
+        Some(_) => Err(FAULT),
+    }
+}
+
+/// One audience, or a list (RFC 7519 §4.1.3).
+fn audiences(claims: &mut Object) -> Result<Option<Vec<String>>, Fault> {
+    let audience = |value| match value {
+        Value::Text(text) => short(text),
+        _ => Err(FAULT),
+    };
+    match claims.take("aud") {
+        None => Ok(None),
+        Some(Value::Array(list)) if list.len() <= AUDIENCES => list.into_iter().map(audience).collect::<Result<_, _>>().map(Some),
+        Some(one) => audience(one).map(|one| Some(vec![one])),
+    }
+}
