@@ -15,6 +15,7 @@ use crate::guard::admit::{Admitted, Candidates};
 use crate::item::{ContentType, Countersigned, Format, KeyName};
 
 mod cose;
+mod jose;
 
 /// Why a layer did not open.
 #[derive(Debug)]
@@ -134,7 +135,11 @@ impl ProvenLayer {
 
     /// Name of the content algorithm.
     pub const fn algorithm(&self) -> &'static str {
-        self.authentic.algorithm().name()
+        let algorithm = self.authentic.algorithm();
+        match (self.format, algorithm.jose()) {
+            (Format::Jose, Some(name)) => name,
+            _ => algorithm.name(),
+        }
     }
 
     /// Name of the key-management algorithm.
@@ -192,6 +197,7 @@ impl ProvenLayer {
 pub fn find(keystore: &Keystore, arrival: &Arrival<'_>, envelope: &Envelope) -> Result<Candidates, Unopened> {
     match envelope {
         Envelope::Cose(message) => cose::find(keystore, arrival, message).map(Candidates::Cose),
+        Envelope::Jose(message) => jose::find(keystore, arrival, message).map(Candidates::Jose),
     }
 }
 
@@ -205,5 +211,6 @@ pub fn open(
 ) -> Result<Layer, Unopened> {
     match admitted {
         Admitted::Cose(admitted) => cose::open(admitted, proof, keystore, reading, arrival.all_signers),
+        Admitted::Jose(admitted) => jose::open(admitted, proof, keystore, reading, arrival.all_signers),
     }
 }

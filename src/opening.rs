@@ -101,9 +101,9 @@ fn unseal(
     sealed: &Sealed,
     authentic: &mut usize,
 ) -> Result<(Settled, Payload), Stop> {
-    let recognised = || envelope::recognise(&sealed.bytes, sealed.cose_type);
+    let family = || envelope::family(&sealed.bytes, sealed.cose_type);
     let reading = Reading { limits: &house.limits, compat: arrival.compat, detached: arrival.detached };
-    let mut envelope = Envelope::parse(sealed, &reading).map_err(|fault| unread(&fault, recognised()))?;
+    let mut envelope = Envelope::parse(sealed, &reading).map_err(|fault| unread(&fault, family()))?;
     let context = Context { format: envelope.format(), kid: first_kid(&envelope) };
     let mut proof = Proof::none();
     let opened = loop {

@@ -12,6 +12,14 @@ pub struct Claims {
     pub aud: Vec<String>,
     /// Issued at, seconds since the epoch.
     pub iat: Option<i64>,
+    /// Not to be opened from then on, seconds since the epoch.
+    pub exp: Option<i64>,
+    /// Not to be opened before, seconds since the epoch.
+    pub nbf: Option<i64>,
+    /// Issuer.
+    pub iss: Option<String>,
+    /// Id.
+    pub jti: Option<String>,
     /// A known claim of another type than its due, or a claim outside the profile: refused only by policy.
     pub faulty: bool,
 }

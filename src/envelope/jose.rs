@@ -5,10 +5,8 @@
 //! a re-encoding. `json` and `text` read what JOSE is written in, `serialization` takes the forms apart, `headers` reads
 //! their names by type; `way` judges each recipient and signature by itself.
 
-use std::sync::Arc;
-
 use crate::envelope::{Fault, Reading};
-use crate::item::{Departure, Reason};
+use crate::item::{KeyName, Reason};
 
 mod algorithm;
 mod claims;
@@ -22,6 +20,7 @@ mod serialization;
 mod text;
 mod way;
 
+pub use claims::read as claims;
 pub use algorithm::{Encryption, KeyManagement, Management, Signature};
 pub use headers::{Header, Headers};
 pub use key::{Curve, PublicKey};
@@ -34,6 +33,8 @@ use serialization::{Jwe, Jws, Part, Parts};
 
 /// Longest protected header, bytes (jose.md §6).
 const PROTECTED: usize = 16 * 1024;
+/// Longest envelope that is looked for in what a relay hands over: every reader's own limit (threats.md §2).
+const LONGEST: usize = 1 << 20;
 
 /// Where an envelope stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,13 +83,24 @@ struct Signed {
     detached: bool,
 }
 
-/// Whether `bytes` are one whole JWE or JWS, in any serialization.
+/// Whether `bytes` are one whole JWE or JWS, in any serialization: parts of the right types, and an algorithm named.
 pub fn is_whole(bytes: &[u8]) -> bool {
+    if bytes.len() > LONGEST {
+        return false;
+    }
+    let names_alg = |text: &Option<String>| header(text.as_deref()).map(|header| header.has("alg"));
+    let signs = |part: &Part| names_alg(&part.protected).is_ok_and(|named| named || part.own.has("alg"));
     match serialization::read(bytes) {
-        Ok((_, Parts::Jwe(jwe))) => jwe.protected.is_none_or(|protected| header(Some(&protected)).is_ok()),
-        Ok((_, Parts::Jws(jws))) => jws.signatures.iter().all(|part| header(part.protected.as_deref()).is_ok()),
+        Ok((_, Parts::Jwe(jwe))) => names_alg(&jwe.protected)
+            .is_ok_and(|named| named || jwe.shared.has("alg") || jwe.recipients.iter().any(|part| part.own.has("alg"))),
+        Ok((_, Parts::Jws(jws))) => jws.signatures.iter().all(signs),
         Err(_) => false,
     }
+}
+
+/// Whether bytes begin as JOSE does: a JSON object, or base64url of one. No COSE message and no CMS begins so.
+pub const fn begins(bytes: &[u8]) -> bool {
+    matches!(bytes, [b'{' | b'e', ..])
 }
 
 /// The protected header of a text; none where there is no text. An empty one is none at all and may not be written
@@ -107,7 +119,7 @@ fn header(text: Option<&str>) -> Result<Object, Fault> {
 
 impl Message {
     /// Parses one envelope that fills `bytes`.
-    pub fn parse(bytes: &Arc<[u8]>, place: Place, reading: &Reading<'_>) -> Result<Self, Fault> {
+    pub fn parse(bytes: &[u8], place: Place, reading: &Reading<'_>) -> Result<Self, Fault> {
         let (form, parts) = serialization::read(bytes)?;
         let mut message = match parts {
             Parts::Jwe(jwe) => encrypted(form, place, jwe, reading)?,
@@ -165,9 +177,10 @@ impl Message {
         self.ways.get(nth)
     }
 
-    /// The kids that the envelope asks for.
-    pub fn kids(&self) -> impl Iterator<Item = &str> {
-        self.ways().filter_map(|(_, way)| way.headers.kid.as_ref()).map(|kid| kid.value.as_str())
+    /// The names by which the envelope asks for keys, as an operator sees them: kids of ways that may be tried.
+    pub fn key_names(&self) -> Vec<KeyName> {
+        let kids = self.ways().filter_map(|(_, way)| way.headers.kid.as_ref());
+        kids.map(|kid| KeyName::Kid(kid.value.clone().into_bytes())).collect()
     }
 
     /// The content encryption algorithm of a JWE.

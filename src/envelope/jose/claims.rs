@@ -4,36 +4,17 @@
 //! are whole seconds, not negative; others are ignored.
 
 use super::json::{self, Object, Value};
-use super::{Message, Place};
-use crate::envelope::Fault;
+use super::{Message, Place, Way};
+use crate::envelope::{Claims, Fault};
 
 /// Longest text of a claim, bytes, and most audiences.
 const TEXT: usize = 4_096;
 const AUDIENCES: usize = 16;
 
-/// The registered claims.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Claims {
-    /// Issuer.
-    pub iss: Option<String>,
-    /// Subject.
-    pub sub: Option<String>,
-    /// Audiences; none where there is no claim.
-    pub aud: Option<Vec<String>>,
-    /// Issued at, seconds.
-    pub iat: Option<i64>,
-    /// Expires, seconds.
-    pub exp: Option<i64>,
-    /// Not before, seconds.
-    pub nbf: Option<i64>,
-    /// Id.
-    pub jti: Option<String>,
-}
-
 impl Message {
     /// Whether the content is claims: the type says `JWT`, here or by the layer around.
-    pub fn holds_claims(&self, nth: usize) -> bool {
-        let typ = self.way(nth).and_then(|way| way.headers().typ.as_ref());
+    pub fn holds_claims(&self, way: &Way) -> bool {
+        let typ = way.headers().typ.as_ref();
         let says = typ.is_some_and(|typ| typ.protected && super::media(&typ.value).eq_ignore_ascii_case("jwt"));
         says || self.place() == Place::InnerJwt
     }
@@ -50,6 +31,7 @@ pub fn read(content: &[u8]) -> Result<Claims, Fault> {
         exp: seconds(&mut claims, "exp")?,
         nbf: seconds(&mut claims, "nbf")?,
         jti: text(&mut claims, "jti")?,
+        faulty: false,
     })
 }
 
@@ -76,14 +58,14 @@ fn seconds(claims: &mut Object, name: &str) -> Result<Option<i64>, Fault> {
 }
 
 /// One audience, or a list (RFC 7519 §4.1.3).
-fn audiences(claims: &mut Object) -> Result<Option<Vec<String>>, Fault> {
+fn audiences(claims: &mut Object) -> Result<Vec<String>, Fault> {
     let audience = |value| match value {
         Value::Text(text) => short(text),
         _ => Err(FAULT),
     };
     match claims.take("aud") {
-        None => Ok(None),
-        Some(Value::Array(list)) if list.len() <= AUDIENCES => list.into_iter().map(audience).collect::<Result<_, _>>().map(Some),
-        Some(one) => audience(one).map(|one| Some(vec![one])),
+        None => Ok(Vec::new()),
+        Some(Value::Array(list)) if list.len() <= AUDIENCES => list.into_iter().map(audience).collect(),
+        Some(one) => audience(one).map(|one| vec![one]),
     }
 }

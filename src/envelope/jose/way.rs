@@ -50,6 +50,11 @@ impl Way {
         KeyManagement::of(&self.headers.alg.as_ref()?.value)
     }
 
+    /// Whether a recipient's key comes from a password.
+    pub fn takes_password(&self) -> bool {
+        matches!(self.key_management().map(|known| known.management), Some(Management::Password { .. }))
+    }
+
     /// How a signature is made.
     pub fn signature(&self) -> Option<&'static Signature> {
         Signature::of(&self.headers.alg.as_ref()?.value)
