@@ -167,6 +167,16 @@ impl ProvenLayer {
         self.signed
     }
 
+    /// Whether it is encrypted with authentication.
+    pub const fn is_aead(&self) -> bool {
+        self.authentic.algorithm().is_aead()
+    }
+
+    /// Whether it has a sequence number.
+    pub const fn counts(&self) -> bool {
+        self.sequence.is_some()
+    }
+
     /// The countersignatures on the layer, verified or not.
     pub fn countersignatures(&self) -> &[Countersigned] {
         &self.countersignatures

@@ -157,6 +157,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failed> {
         compat: &compat,
         detached: detached.as_deref(),
         all_signers: arguments.signers == Signers::All,
+        judges_expiry: arguments.at.is_some(),
         guess: Guess::default(),
     };
     let finding = opening::find(&house, &arrival, &sealed).map_err(|failure| Failed::said(failure.to_string()))?;

@@ -1,11 +1,12 @@
 //! JWT claims (RFC 7519 §4.1), read from content that is authentic by then.
 //!
-//! Imports its neighbours and `envelope::Fault`. Registered claims are of their type or the envelope is malformed; times
+//! Imports its neighbours, `envelope` and `item`. Registered claims are of their type or the envelope is malformed; times
 //! are whole seconds, not negative; others are ignored.
 
 use super::json::{self, Object, Value};
 use super::{Message, Place, Way};
 use crate::envelope::{Claims, Fault};
+use crate::item::{Timestamp, Token};
 
 /// Longest text of a claim, bytes, and most audiences.
 const TEXT: usize = 4_096;
@@ -23,16 +24,16 @@ impl Message {
 /// Reads the claims of a JWT.
 pub fn read(content: &[u8]) -> Result<Claims, Fault> {
     let mut claims = json::object(content)?;
-    Ok(Claims {
+    let (exp, nbf) = (seconds(&mut claims, "exp")?, seconds(&mut claims, "nbf")?);
+    let token = Token {
         iss: text(&mut claims, "iss")?,
         sub: text(&mut claims, "sub")?,
-        aud: audiences(&mut claims)?,
-        iat: seconds(&mut claims, "iat")?,
-        exp: seconds(&mut claims, "exp")?,
-        nbf: seconds(&mut claims, "nbf")?,
+        exp: exp.map(Timestamp::from_seconds),
+        nbf: nbf.map(Timestamp::from_seconds),
         jti: text(&mut claims, "jti")?,
-        faulty: false,
-    })
+    };
+    let (aud, iat) = (audiences(&mut claims)?, seconds(&mut claims, "iat")?);
+    Ok(Claims { aud, iat, exp, nbf, token: Some(token), ..Claims::default() })
 }
 
 const FAULT: Fault = Fault::malformed("a claim of another type than its own");

@@ -203,6 +203,7 @@ impl Case {
             compat,
             detached: None,
             all_signers: false,
+            judges_expiry: true,
             guess: Guess::default(),
         };
         let sealed = Sealed { bytes: self.sealed.as_slice().into(), cose_type: named };

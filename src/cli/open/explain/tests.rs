@@ -48,6 +48,7 @@ fn explained(keys: &Value, sealed: &[u8], claims: &Claims, audience: &str) -> Ex
         compat: Compat::STRICT,
         detached: None,
         all_signers: false,
+        judges_expiry: true,
         guess: Guess::default(),
     };
     let scene = Scene {
