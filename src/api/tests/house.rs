@@ -186,7 +186,6 @@ fn facts() -> Facts {
             alg: None,
             kid: Some(vec![1]),
             countersignatures: Vec::new(),
-            token: None,
         }],
         proven: Proven { sender: Some("d1".to_owned()), sequence: Some(7), ..Proven::default() },
         identity: [7; 16],

@@ -165,7 +165,6 @@ pub(super) fn facts(identity: u64) -> Facts {
             alg: Some("AES-CCM-16-64-128".into()),
             kid: Some(vec![1, 0xa2, 0xb3, 0xc4]),
             countersignatures: Vec::new(),
-            token: None,
         }],
         proven: Proven {
             sender: Some("urn:dev:1".into()),

@@ -54,6 +54,7 @@ fn explained(keys: &Value, sealed: &[u8], claims: &Claims, audience: &str) -> Ex
     let scene = Scene {
         keys: vec![keys.clone()],
         opaque: Vec::new(),
+        off: Vec::new(),
         audience: vec![audience.to_owned()],
         arrival,
         contexts: Vec::new(),
