@@ -22,6 +22,7 @@ mod cookbook;
 mod round_trips;
 mod shapes;
 mod working_group;
+mod wycheproof_jose;
 
 const PATH: &str = "/19/0/0";
 const AUDIENCE: &str = "https://gw.example";

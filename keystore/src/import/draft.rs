@@ -82,7 +82,7 @@ impl Offered {
         self.inherit(options)?;
         self.purpose_agrees(offline)?;
         let algs = self.algorithms(&options.also, offline)?;
-        sound(&self.material, algs.iter().all(|algorithm| algorithm.is_password()))?;
+        sound(&self.material, algs.iter().all(|algorithm| algorithm.is_password()), offline)?;
         self.base_iv_agrees(&algs)?;
         self.kdf_inputs_agree(&algs, offline)?;
         names_agree(&self.owner.stated)?;
@@ -315,8 +315,9 @@ impl Offered {
     }
 }
 
-/// Nothing weak: no constant symmetric key, no Ed25519 key that everybody can sign for, no public key that agrees on zero.
-fn sound(material: &KeyMaterial, password: bool) -> Result<(), Fault> {
+/// Nothing weak: no constant symmetric key that would be recorded, no Ed25519 key that everybody can sign for, no public
+/// key that agrees on zero.
+fn sound(material: &KeyMaterial, password: bool, offline: bool) -> Result<(), Fault> {
     match material {
         KeyMaterial::Symmetric(key) if password && !(1..=PASSWORD_MAX).contains(&key.k.len()) => {
             Err(Fault::at("k", "must be 1 to 256 bytes"))
@@ -325,7 +326,7 @@ fn sound(material: &KeyMaterial, password: bool) -> Result<(), Fault> {
         KeyMaterial::Symmetric(key) if !(16..=64).contains(&key.k.len()) => {
             Err(Fault::at("k", "must be 16 to 64 bytes"))
         }
-        KeyMaterial::Symmetric(key) if key.k.iter().all(|byte| *byte == key.k[0]) => {
+        KeyMaterial::Symmetric(key) if !offline && key.k.iter().all(|byte| *byte == key.k[0]) => {
             Err(Fault::at("k", "is one byte repeated"))
         }
         KeyMaterial::Ed25519Public(x) if !ops::sound_ed25519(x) => {
