@@ -82,7 +82,8 @@ impl Offered {
         self.inherit(options)?;
         self.purpose_agrees(offline)?;
         let stated = self.stated_algorithms()?;
-        sound(&self.material, stated.is_some_and(|algs| algs.iter().all(|algorithm| algorithm.is_password())))?;
+        let password = stated.is_some_and(|algs| algs.iter().all(|algorithm| algorithm.is_password()));
+        sound(&self.material, password, offline)?;
         let algs = self.algorithms(&options.also, offline)?;
         self.base_iv_agrees(&algs)?;
         self.kdf_inputs_agree(&algs, offline)?;
@@ -324,8 +325,9 @@ impl Offered {
     }
 }
 
-/// Nothing weak: no constant symmetric key, no Ed25519 key that everybody can sign for, no public key that agrees on zero.
-fn sound(material: &KeyMaterial, password: bool) -> Result<(), Fault> {
+/// Nothing weak: no constant symmetric key that would be recorded, no Ed25519 key that everybody can sign for, no public
+/// key that agrees on zero.
+fn sound(material: &KeyMaterial, password: bool, offline: bool) -> Result<(), Fault> {
     match material {
         KeyMaterial::Symmetric(key) if password && !(1..=SECRET_MAX).contains(&key.k.len()) => {
             Err(Fault::at("k", "must be 1 to 256 bytes"))
@@ -334,7 +336,7 @@ fn sound(material: &KeyMaterial, password: bool) -> Result<(), Fault> {
         KeyMaterial::Symmetric(key) if !(16..=SECRET_MAX).contains(&key.k.len()) => {
             Err(Fault::at("k", "must be 16 to 256 bytes"))
         }
-        KeyMaterial::Symmetric(key) if key.k.iter().all(|byte| *byte == key.k[0]) => {
+        KeyMaterial::Symmetric(key) if !offline && key.k.iter().all(|byte| *byte == key.k[0]) => {
             Err(Fault::at("k", "is one byte repeated"))
         }
         KeyMaterial::Ed25519Public(x) if !ops::sound_ed25519(x) => {
