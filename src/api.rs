@@ -39,6 +39,7 @@ use crate::clock::Clock;
 use crate::delivery::Control;
 use crate::opening::{self, Reopen};
 use crate::problem::{Code, Problem};
+use crate::rate::Rate;
 use crate::store::failure::Failure;
 use crate::store::intake::Intake;
 use crate::store::outbox::Outbox;
@@ -63,6 +64,17 @@ pub struct Desk {
     pub delivery: Control,
     /// Whether opening works.
     pub opening: opening::Health,
+    /// How often it may be asked.
+    pub rates: Rates,
+}
+
+/// How often the API may be asked.
+#[derive(Clone, Default)]
+pub struct Rates {
+    /// By one token; none: as often as it likes.
+    pub token: Option<Arc<Rate>>,
+    /// With a wrong token, from one source.
+    pub guess: Option<Arc<Rate>>,
 }
 
 /// The whole API.

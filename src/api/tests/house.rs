@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tower::ServiceExt;
 use uuid::Uuid;
 
-use crate::api::{Desk, routes};
+use crate::api::{Desk, Rates, routes};
 use crate::clock::SystemClock;
 use crate::delivery::connector::{Connector, Policy};
 use crate::delivery::schedule::Schedule;
@@ -91,6 +91,7 @@ pub(super) async fn house() -> House {
         metrics: Arc::new(|| "paperknife_pending 0\n".to_owned()),
         delivery: control(&store, &keystore, closed),
         opening: owner.health(),
+        rates: Rates::default(),
     };
     let app = routes(desk).fallback(not_found).method_not_allowed_fallback(method_not_allowed).layer(from_fn(complete));
     House { app, store, keystore, message, receipt, closing: Some(closing), owner: Some(owner), _data: data }
