@@ -7,6 +7,7 @@
 //! the rest of relay: here is only what was concluded, and nothing is opened.
 
 mod devices;
+mod docs;
 mod gate;
 mod health;
 mod held;
@@ -125,6 +126,8 @@ fn table() -> Vec<Route> {
         Route::get("/readyz", Nothing, health::ready),
         Route::get("/metrics", AnyToken, health::metrics),
         Route::get("/openapi.yaml", Nothing, health::contract),
+        Route::get("/docs", Nothing, docs::page),
+        Route::get("/docs/style.css", Nothing, docs::style),
     ]
 }
 

@@ -81,7 +81,7 @@ const ROOMS: &[Room] = &[
     Room(
         "api",
         "*",
-        "item store/reader store/outbox store/event store/glob store/subscription store/intake store/failure delivery relay/accounts opening/Health opening/Reopen problem clock rate keystore/Keystore keystore/AdminError keystore/OpenError keystore/Scope keystore/Token keystore/TokenInfo keystore/KeyInfo keystore/PublicKeys keystore/PublicKeyInfo axum futures_util tokio tower tower_http serde serde_json base64 hex uuid sha2 tracing",
+        "item store/reader store/outbox store/event store/glob store/subscription store/intake store/failure delivery relay/accounts opening/Health opening/Reopen problem clock rate keystore/Keystore keystore/AdminError keystore/OpenError keystore/Scope keystore/Token keystore/TokenInfo keystore/KeyInfo keystore/PublicKeys keystore/PublicKeyInfo axum futures_util tokio tower tower_http serde serde_json serde_saphyr base64 hex uuid sha2 tracing",
     ),
     Room("console", "*", "api problem axum"),
     // wiring

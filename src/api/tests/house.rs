@@ -122,7 +122,11 @@ impl House {
     }
 
     pub(super) async fn send(&self, request: Request<Body>) -> Answer {
-        let (parts, body) = self.app.clone().oneshot(request).await.unwrap().into_parts();
+        self.send_to(&self.app, request).await
+    }
+
+    pub(super) async fn send_to(&self, app: &Router, request: Request<Body>) -> Answer {
+        let (parts, body) = app.clone().oneshot(request).await.unwrap().into_parts();
         let bytes = to_bytes(body, 1 << 24).await.unwrap();
         Answer { status: parts.status.as_u16(), headers: parts.headers, bytes }
     }
