@@ -9,9 +9,12 @@ pub(crate) mod pem;
 
 use std::borrow::Cow;
 
+use zeroize::Zeroizing;
+
 use crate::error::ImportError;
 use crate::import::draft::{Draft, Offered};
 use crate::key::Algorithm;
+use crate::private_key::{KeyMaterial, Symmetric};
 
 /// A key file is at most 1 MiB (keystore.md §6).
 const FILE_MAX: usize = 1 << 20;
@@ -83,6 +86,18 @@ pub(crate) fn read(bytes: &[u8], options: &ImportOptions, offline: bool) -> Resu
         }
     }
     Ok(drafts)
+}
+
+/// A password as a key.
+pub(crate) fn password(bytes: &[u8], options: &ImportOptions, offline: bool) -> Result<Draft, ImportError> {
+    let mut options = options.clone();
+    if options.algs.is_empty() {
+        let of_passwords = Algorithm::ALL.iter().filter(|algorithm| algorithm.is_password());
+        options.algs = of_passwords.map(|algorithm| algorithm.name().to_owned()).collect();
+    }
+    let key = Symmetric { k: Zeroizing::new(bytes.to_vec()), base_iv: None };
+    let offered = pem::offered(KeyMaterial::Symmetric(key));
+    offered.draft(&options, offline).map_err(|fault| fault.placed(None, options.kid.as_deref()))
 }
 
 fn parse(bytes: &[u8]) -> Result<Vec<Placed>, Fault> {

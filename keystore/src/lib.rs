@@ -90,6 +90,13 @@ impl Keystore {
         })
     }
 
+    /// Takes a password as a key of its own, for PBES2 and for the password recipients of CMS, unless `options` name fewer
+    /// algorithms.
+    pub fn import_password(&self, password: &[u8], options: &ImportOptions) -> Result<Imported, AdminError> {
+        let draft = import::password(password, options, self.offline)?;
+        self.write(1, |transaction, dek| enrol::enrol(transaction, &self.ring, dek, self.offline, &draft))
+    }
+
     /// Number of the state of keystore.db; another process's change makes it differ. Drops caches on a change.
     pub fn generation(&self) -> Result<u64, OpenError> {
         let version = self.records.data_version()?;

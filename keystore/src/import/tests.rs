@@ -1,6 +1,7 @@
 //! What is taken, with which policy, and what is not, with which fault.
 
 mod forms;
+mod jose;
 
 use p256::pkcs8::{EncodePrivateKey, EncodePublicKey, LineEnding};
 
@@ -83,6 +84,7 @@ fn the_profile_decides_the_defaults() {
         endpoint_binding: EndpointBinding::Flagged,
         derive: false,
         content_format: None,
+        content_formats: Vec::new(),
         ..expected
     };
     assert_eq!(policy(&oct(K32, r#""algs":["A256GCM"]"#)), without);
