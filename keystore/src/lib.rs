@@ -20,6 +20,7 @@ mod records;
 mod rest;
 mod root;
 mod tokens;
+pub mod trust;
 mod webhooks;
 
 use std::path::Path;
