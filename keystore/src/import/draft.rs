@@ -335,7 +335,7 @@ fn purpose(algs: &[Algorithm]) -> Use {
     if signs { Use::Sig } else { Use::Enc }
 }
 
-const fn is_signature(algorithm: Algorithm) -> bool {
+pub(crate) const fn is_signature(algorithm: Algorithm) -> bool {
     let symmetric = algorithm.content().is_some() || algorithm.mac().is_some() || algorithm.wrap().is_some();
     !symmetric && algorithm.agreement().is_none() && !algorithm.is_transport() && !is_direct_kdf(algorithm)
 }
@@ -352,7 +352,7 @@ const fn is_direct_kdf(algorithm: Algorithm) -> bool {
 
 /// By its name in the COSE registry, with or without spaces around `+`, or where it has another in the JOSE registry by
 /// that.
-fn algorithm(name: &str, field: &str, kty: Kty) -> Result<Algorithm, Fault> {
+pub(crate) fn algorithm(name: &str, field: &str, kty: Kty) -> Result<Algorithm, Fault> {
     let known = match name {
         "EdDSA" => Algorithm::from_cose(-8, kty),
         "ChaCha20/Poly1305" => Some(Algorithm::ChaCha20Poly1305),
