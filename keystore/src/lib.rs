@@ -83,7 +83,15 @@ impl Keystore {
     /// A keystore in memory, for offline `open`: lenient import (no device needed, algorithms by key type).
     pub fn ephemeral(defaults: Defaults) -> Result<Self, AdminError> {
         let (records, ring) = Records::in_memory(&RootKey::random()?)?;
-        Ok(Self { records, ring, cache: Cache::new(), paths: Paths::new(), defaults, offline: true, seen: AtomicI64::new(0) })
+        Ok(Self {
+            records,
+            ring,
+            cache: Cache::new(),
+            paths: Paths::new(),
+            defaults,
+            offline: true,
+            seen: AtomicI64::new(0),
+        })
     }
 
     /// Imports a JWK, JWK Set, COSE_Key, COSE_KeySet, PEM or DER file, of keys, certificates or CRLs: all of it or nothing.
