@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::Defaults;
 use crate::certificate::Certificate;
-use crate::import::draft::{is_signature, jwk_thumbprint};
+use crate::import::draft::jwk_thumbprint;
 use crate::import::pem;
 use crate::key::{Algorithm, Card, Entry, KeyRef, Status};
 use crate::ops::Material;
@@ -49,10 +49,10 @@ pub(super) fn of(
 fn algorithms(key: &KeyMaterial, chain: &Chain<'_>, anchor: &AnchorPolicy) -> Vec<Algorithm> {
     let has_done = |algorithm: &Algorithm| match chain.usage {
         Usage::Agrees => algorithm.is_static(),
-        Usage::Signs => is_signature(*algorithm),
+        Usage::Signs => algorithm.is_signature(),
     };
     let may = |algorithm: &Algorithm| match anchor.algs.as_slice() {
-        [] => chain.format == "cms" || !key.only_by_name(*algorithm),
+        [] => chain.format == "cms" || !KeyMaterial::only_by_name(*algorithm),
         _ => anchor.names(*algorithm, key.kty()),
     };
     let fits = |algorithm: &Algorithm| key.fits(*algorithm, false) && has_done(algorithm) && may(algorithm);

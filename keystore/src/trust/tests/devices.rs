@@ -56,7 +56,7 @@ fn the_first_source_that_names_exactly_one_device_counts() {
 fn the_anchors_owner_says_which_sources_count() {
     let (_folder, keystore) = on_disk();
     let root = Authority::root(says_ca("root"));
-    let rows: [(&[&str], Result<Option<String>, Flaw>); 4] = [
+    let rows: [(&[&str], _); 4] = [
         (&["common-name"], known("meter-7")),
         (&["serial-number", "hardware-module"], known("SN-7")),
         (&["uri", "hardware-module"], known(MODULE_NAME)),

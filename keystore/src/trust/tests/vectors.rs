@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use crate::fixture::defaults;
-use crate::trust::Flaw;
-use crate::trust::tests::authority::{ask, import, known, signer};
+use crate::key::Algorithm;
+use crate::trust::tests::authority::{AT, ask, import, known, signer};
+use crate::trust::{Certified, Chain, Flaw};
 use crate::{ImportOptions, Keystore};
 
 fn keys() -> Option<PathBuf> {
@@ -61,6 +62,23 @@ fn the_certificates_of_the_cms_vectors() {
         let others: Vec<_> = others.iter().map(Vec::as_slice).collect();
         let leaf = der(&folder, &format!("{name}.crt.pem"));
         assert_eq!(ask(&keystore, &signer(&leaf, &others)), expected, "{name} with {crl:?}");
+    }
+}
+
+#[test]
+fn what_is_off_by_default_elsewhere_is_normal_in_cms() {
+    let Some(folder) = keys() else { return };
+    let keystore = Keystore::ephemeral(defaults()).unwrap();
+    let anchors = std::fs::read(folder.join("trust.pem")).unwrap();
+    keystore.import(&anchors, &ImportOptions { anchor: true, ..ImportOptions::default() }).unwrap();
+    let leaf = der(&folder, "sig-rsa.crt.pem");
+    for (format, pkcs1) in [("cms", true), ("cose", false), ("jose", false)] {
+        let Certified::Known(key) = keystore.certified("default", &Chain { format, ..signer(&leaf, &[]) }, AT).unwrap()
+        else {
+            panic!("{format}")
+        };
+        let algs = &key.policy.algs;
+        assert_eq!((algs.contains(&Algorithm::Rs256), algs.contains(&Algorithm::Ps256)), (pkcs1, true), "{format}");
     }
 }
 
