@@ -32,6 +32,8 @@ mod kdf;
 pub mod key;
 #[cfg(feature = "std")]
 pub mod key_set;
+#[cfg(feature = "primitives")]
+pub mod primitive;
 #[cfg(feature = "std")]
 pub mod provision;
 #[cfg(test)]

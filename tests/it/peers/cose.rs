@@ -6,11 +6,11 @@ use std::path::Path;
 
 use paperknife_device::cose::algorithm::{Encryption, Mac, Management, Signature};
 use paperknife_device::cose::headers::{Buckets, ContentType, Headers};
-use paperknife_device::cose::key::Key;
 use paperknife_device::cose::recipient::{Announced, Inputs, Party, Recipient, Sender, Source};
 use paperknife_device::cose::signature::Signer;
 use paperknife_device::cose::{Message, Nonce, Structure};
 use paperknife_device::key_set::KeySet;
+use paperknife_device::primitive::key::Key;
 use paperknife_device::provision::SysRng;
 use serde_json::{Value, json};
 
