@@ -28,6 +28,8 @@ pub mod cose;
 pub mod device;
 pub mod error;
 pub mod header;
+#[cfg(feature = "jose")]
+pub mod jose;
 mod kdf;
 pub mod key;
 #[cfg(feature = "std")]

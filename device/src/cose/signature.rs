@@ -65,7 +65,7 @@ impl Signer {
 
     /// Raw signature: r‖s for ECDSA, else the algorithm's own form.
     pub(crate) fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SealError> {
-        signature::sign(self.algorithm.scheme(), &self.key, message)
+        signature::sign(self.algorithm.scheme(), self.algorithm.name(), &self.key, message)
     }
 
     fn buckets(&self) -> Result<(ProtectedHeader, coset::Header), SealError> {

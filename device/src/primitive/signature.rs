@@ -1,4 +1,4 @@
-//! What signs: AWS-LC, and p256 where a curve meets the hash of another.
+//! What signs: AWS-LC, and p256 on P-256, which is deterministic and takes any hash.
 
 use alloc::vec::Vec;
 
@@ -23,17 +23,20 @@ pub(crate) enum Scheme {
     Pss(Hash),
 }
 
-/// The raw signature: r‖s for ECDSA, else the scheme's own form.
-pub(crate) fn sign(scheme: Scheme, key: &Key, message: &[u8]) -> Result<Vec<u8>, SealError> {
+/// The raw signature: r‖s for ECDSA, else the scheme's own form. `name` is the algorithm's, for an error. On P-256 it is
+/// deterministic (RFC 6979), as on Ed25519; AWS-LC's ECDSA, RSASSA-PSS and ML-DSA draw on the system's randomness.
+pub(crate) fn sign(scheme: Scheme, name: &'static str, key: &Key, message: &[u8]) -> Result<Vec<u8>, SealError> {
+    let unfit = SealError::AlgorithmNotAllowed(name);
     match (&key.material, scheme) {
         (Material::Curve { curve: Curve::Ed25519, x, d: Some(d), .. }, Scheme::Ed25519) => {
             let pair = Ed25519KeyPair::from_seed_and_public_key(d, x).map_err(|_| SealError::BadKey("Ed25519"))?;
             Ok(pair.sign(message).as_ref().to_vec())
         }
+        (Material::Curve { curve: Curve::P256, d: Some(d), .. }, Scheme::Ecdsa(Curve::P256, hash)) => {
+            p256(hash, d, message)
+        }
         (Material::Curve { curve, x, y, d: Some(d) }, Scheme::Ecdsa(wanted, hash)) if *curve == wanted => {
-            let Some(algorithm) = ecdsa(*curve, hash) else {
-                return prehashed(*curve, hash, d, message);
-            };
+            let algorithm = ecdsa(*curve, hash).ok_or(unfit)?;
             let public = [&[0x04], x.as_slice(), y].concat();
             let pair = EcdsaKeyPair::from_private_key_and_public_key(algorithm, d, &public)
                 .map_err(|_| SealError::BadKey(curve.name()))?;
@@ -44,16 +47,14 @@ pub(crate) fn sign(scheme: Scheme, key: &Key, message: &[u8]) -> Result<Vec<u8>,
             ml_dsa(wanted, seed, message)
         }
         (Material::RsaPrivate(pair), Scheme::Pkcs1(hash) | Scheme::Pss(hash)) => {
-            let padding = rsa_padding(scheme, hash).ok_or(SealError::AlgorithmNotAllowed("RSA with this hash"))?;
-            rsa(padding, pair, message)
+            rsa(rsa_padding(scheme, hash).ok_or(unfit)?, pair, message)
         }
-        _ => Err(SealError::BadKey("fitting signing")),
+        _ => Err(unfit),
     }
 }
 
 const fn ecdsa(curve: Curve, hash: Hash) -> Option<&'static EcdsaSigningAlgorithm> {
     match (curve, hash) {
-        (Curve::P256, Hash::Sha256) => Some(&lc::ECDSA_P256_SHA256_FIXED_SIGNING),
         (Curve::P384, Hash::Sha384) => Some(&lc::ECDSA_P384_SHA384_FIXED_SIGNING),
         (Curve::P521, Hash::Sha256) => Some(&lc::ECDSA_P521_SHA256_FIXED_SIGNING),
         (Curve::P521, Hash::Sha384) => Some(&lc::ECDSA_P521_SHA384_FIXED_SIGNING),
@@ -63,11 +64,8 @@ const fn ecdsa(curve: Curve, hash: Hash) -> Option<&'static EcdsaSigningAlgorith
     }
 }
 
-/// P-256 under a longer hash, which is cut to the curve's length.
-fn prehashed(curve: Curve, hash: Hash, d: &[u8], message: &[u8]) -> Result<Vec<u8>, SealError> {
-    if curve != Curve::P256 || !matches!(hash, Hash::Sha384 | Hash::Sha512) {
-        return Err(SealError::AlgorithmNotAllowed("this hash on this curve"));
-    }
+/// Under any hash of at least the curve's length, which cuts it.
+fn p256(hash: Hash, d: &[u8], message: &[u8]) -> Result<Vec<u8>, SealError> {
     let key = p256::ecdsa::SigningKey::from_slice(d).map_err(|_| SealError::BadKey("P-256"))?;
     let signature: p256::ecdsa::Signature =
         key.sign_prehash(&hash.digest(message)).map_err(|_| SealError::Encryption)?;
