@@ -23,6 +23,8 @@ mod aead;
 pub mod algorithm;
 mod binding;
 mod cbor;
+#[cfg(feature = "cms")]
+pub mod cms;
 #[cfg(feature = "cose-full")]
 pub mod cose;
 pub mod device;

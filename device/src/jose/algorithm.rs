@@ -1,32 +1,10 @@
 //! The algorithms of JOSE that [`super`] seals with, by their names in the IANA registry (RFC 7518, RFC 8037, RFC 8812,
 //! RFC 9864, ML-DSA).
 
+use crate::algorithm::named;
 use crate::primitive::digest::Hash;
 use crate::primitive::key::{Curve, MlDsa};
 use crate::primitive::signature::Scheme;
-
-macro_rules! named {
-    ($(#[$doc:meta])* $type:ident { $($(#[$variant_doc:meta])* $variant:ident = $name:literal,)+ }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum $type { $($(#[$variant_doc])* $variant,)+ }
-
-        impl $type {
-            /// All of them.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
-
-            /// Name in the JOSE registry.
-            pub const fn name(self) -> &'static str {
-                match self { $(Self::$variant => $name,)+ }
-            }
-
-            /// The algorithm of that name.
-            pub fn from_name(name: &str) -> Option<Self> {
-                Self::ALL.iter().copied().find(|algorithm| algorithm.name() == name)
-            }
-        }
-    };
-}
 
 named! {
     /// Encrypts the content: `enc` (RFC 7518 §5).
