@@ -294,7 +294,7 @@ fn authenticated<R: TryCryptoRng + ?Sized>(
     content: &Content,
     rng: &mut R,
 ) -> Result<Vec<u8>, SealError> {
-    let (key, infos) = deliver(recipients, hash.len(), rng)?;
+    let (key, infos) = deliver(recipients, hash.output_len(), rng)?;
     let mut attributes = attributes.to_vec();
     if !content.is_data() || !attributes.is_empty() {
         attributes.push(Attribute::content_type(&content.content_type));

@@ -246,7 +246,7 @@ impl Signature {
             Self::Es512 => algorithm(&oid::ecdsa(4), &[]),
             Self::Ed25519 => algorithm(oid::ED25519, &[]),
             Self::Ps256 | Self::Ps384 | Self::Ps512 => {
-                let (hash, salt) = (self.hash(), number(self.hash().len() as u64));
+                let (hash, salt) = (self.hash(), number(self.hash().output_len() as u64));
                 let parameters = [hashed(hash), explicit(2, &salt)].concat();
                 algorithm(oid::RSASSA_PSS, &sequence(&[&parameters]))
             }

@@ -40,6 +40,6 @@ fn cbc_hmac(hash: Hash, key: &[u8], iv: &[u8], aad: &[u8], plaintext: &[u8]) -> 
     let ciphertext = cipher::cbc(encryption_key, iv, plaintext)?;
     let bits = (aad.len() as u64 * 8).to_be_bytes();
     let mut tag = hash.hmac(mac_key, &[aad, iv, &ciphertext, &bits].concat());
-    tag.truncate(hash.len() / 2);
+    tag.truncate(hash.output_len() / 2);
     Ok((ciphertext, tag))
 }

@@ -106,7 +106,7 @@ impl Jwe {
         let parts = Parts { iv, ciphertext, tag };
         Ok(match self.serialization {
             Serialization::Compact => parts.compact(&protected, &delivered[0].encrypted_key),
-            Serialization::Flattened | Serialization::General => self.json(protected, &headers, &delivered, &parts),
+            Serialization::Flattened | Serialization::General => self.json(&protected, &headers, &delivered, &parts),
         })
     }
 
@@ -146,7 +146,7 @@ impl Jwe {
     }
 
     /// RFC 7516 §7.2.
-    fn json(&self, protected: String, headers: &Headers, delivered: &[Delivered], parts: &Parts) -> String {
+    fn json(&self, protected: &str, headers: &Headers, delivered: &[Delivered], parts: &Parts) -> String {
         let mut message = json!({
             "protected": protected,
             "iv": base64url(&parts.iv),

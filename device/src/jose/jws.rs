@@ -58,7 +58,7 @@ impl Signer {
             Signing::Scheme(scheme) => signature::sign(scheme, self.algorithm.name(), &self.key, input),
             Signing::Hmac(hash) => {
                 let secret = self.key.secret()?;
-                if secret.len() < hash.len() {
+                if secret.len() < hash.output_len() {
                     return Err(SealError::AlgorithmNotAllowed(self.algorithm.name()));
                 }
                 Ok(hash.hmac(secret, input))

@@ -46,7 +46,9 @@ fn device() -> Device<Memory> {
     };
     let mut device = Device::new(sealer, Memory::default(), 1).unwrap();
     for shape in [Shape::S, Shape::P] {
-        (0..42).for_each(|_| drop(device.draw(shape).unwrap()));
+        while device.next(shape) < Some(42) {
+            device.draw(shape).unwrap().spend();
+        }
     }
     device
 }

@@ -23,7 +23,7 @@ pub(crate) fn x963(hash: Hash, secret: &[u8], info: &[u8], len: usize) -> Secret
 }
 
 fn counted(hash: Hash, len: usize, input: impl Fn(&[u8]) -> Secret) -> Secret {
-    let mut okm = Zeroizing::new(Vec::with_capacity(len + hash.len()));
+    let mut okm = Zeroizing::new(Vec::with_capacity(len + hash.output_len()));
     for counter in 1u32.. {
         if okm.len() >= len {
             break;

@@ -21,7 +21,7 @@ pub enum Hash {
 
 impl Hash {
     /// Bytes of the digest.
-    pub const fn len(self) -> usize {
+    pub const fn output_len(self) -> usize {
         match self {
             Self::Sha1 => 20,
             Self::Sha224 => 28,
