@@ -15,6 +15,7 @@ use crate::guard::admit::{Admitted, Candidates};
 use crate::item::{ContentType, Countersigned, Format, KeyName};
 
 mod cose;
+mod jose;
 
 /// Why a layer did not open.
 #[derive(Debug)]
@@ -134,7 +135,11 @@ impl ProvenLayer {
 
     /// Name of the content algorithm.
     pub const fn algorithm(&self) -> &'static str {
-        self.authentic.algorithm().name()
+        let algorithm = self.authentic.algorithm();
+        match (self.format, algorithm.jose()) {
+            (Format::Jose, Some(name)) => name,
+            _ => algorithm.name(),
+        }
     }
 
     /// Name of the key-management algorithm.
@@ -160,6 +165,16 @@ impl ProvenLayer {
     /// Whether a signature makes the layer authentic; else an AEAD or a MAC does.
     pub const fn is_signed(&self) -> bool {
         self.signed
+    }
+
+    /// Whether it is encrypted with authentication.
+    pub const fn is_aead(&self) -> bool {
+        self.authentic.algorithm().is_aead()
+    }
+
+    /// Whether it has a sequence number.
+    pub const fn counts(&self) -> bool {
+        self.sequence.is_some()
     }
 
     /// The countersignatures on the layer, verified or not.
@@ -192,6 +207,7 @@ impl ProvenLayer {
 pub fn find(keystore: &Keystore, arrival: &Arrival<'_>, envelope: &Envelope) -> Result<Candidates, Unopened> {
     match envelope {
         Envelope::Cose(message) => cose::find(keystore, arrival, message).map(Candidates::Cose),
+        Envelope::Jose(message) => jose::find(keystore, arrival, message).map(Candidates::Jose),
     }
 }
 
@@ -205,5 +221,6 @@ pub fn open(
 ) -> Result<Layer, Unopened> {
     match admitted {
         Admitted::Cose(admitted) => cose::open(admitted, proof, keystore, reading, arrival.all_signers),
+        Admitted::Jose(admitted) => jose::open(admitted, proof, keystore, reading, arrival.all_signers),
     }
 }
