@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::item::{Compat, CoseType, Format, KeyName, Reason, Sealed};
 
 mod binding;
+pub mod cms;
 pub mod cose;
 
 pub use binding::Binding;
