@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use crate::codec::inflate;
 use crate::envelope::{Fault, Reading};
-use crate::item::{KeyName, Reason};
+use crate::item::{Departure, KeyName, Reason};
 
 mod algorithm;
 mod armour;
@@ -35,6 +35,7 @@ pub use recipient::{Agreement, Originator, Recipient, Way};
 pub use signer::Signer;
 pub use statement::Statement;
 
+use crate::envelope::cms::certificate::Carried;
 use crate::envelope::cms::oid::Arc as OidArc;
 use crate::envelope::cms::structure::Body;
 
@@ -98,16 +99,17 @@ impl Structure {
     }
 }
 
-/// Where a message stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// Within another, and whether a signature around it is verified.
-    Inner {
-        /// A signature around it is verified.
-        signed: bool,
-    },
-    /// As it arrived.
-    Outer,
+/// What is around a message.
+#[derive(Clone, Debug, Default)]
+pub struct Around {
+    /// Layers that were opened; none around what arrived.
+    pub layers: usize,
+    /// A signature is verified.
+    pub signed: bool,
+    /// It was decrypted without authentication, and no signature covers that: whatever is wrong within has one answer.
+    pub malleable: bool,
+    /// What is said unless a signature follows.
+    pub due: Option<Fault>,
 }
 
 /// What content is again.
@@ -126,15 +128,20 @@ pub enum Nested {
 pub struct Message {
     bytes: Arc<[u8]>,
     structure: Structure,
-    place: Place,
+    around: Around,
     content_type: Range<usize>,
     /// Of what is under an AEAD, with its tag.
     content: Range<usize>,
     detached: bool,
-    certificates: Vec<Range<usize>>,
+    certificates: Vec<Carried>,
     body: Body,
     /// Why it is not tried: nothing of it is implemented and allowed.
     fault: Option<Fault>,
+}
+
+/// Whether `bytes` begin as a message does, armoured or not: nothing of another family begins so.
+pub fn begins(bytes: &[u8]) -> bool {
+    bytes.first() == Some(&walk::SEQUENCE) || armour::is_labelled(bytes) || armour::is_base64(bytes)
 }
 
 /// Whether `bytes` are one whole message of a content type that is known, in DER or BER, or in an armour that names it.
@@ -162,9 +169,9 @@ impl Message {
         let reading = Reading { detached: bare.signed.or(reading.detached), ..*reading };
         match bare.message {
             Cow::Borrowed(message) if message.len() == bytes.len() => {
-                Self::read(bytes, None, Place::Outer, &reading)
+                Self::read(bytes, None, Around::default(), &reading)
             }
-            message => Self::read(&Arc::from(message), None, Place::Outer, &reading),
+            message => Self::read(&Arc::from(message), None, Around::default(), &reading),
         }
     }
 
@@ -172,20 +179,23 @@ impl Message {
     pub fn parse_inner(
         content: &Arc<[u8]>,
         nested: Nested,
-        place: Place,
+        around: Around,
         reading: &Reading<'_>,
     ) -> Result<Self, Fault> {
+        if around.layers >= reading.limits.layers {
+            return Err(too_large("more layers than allowed"));
+        }
         let reading = &reading.within();
         match nested {
-            Nested::Bare(structure) => Self::read(content, Some(structure), place, reading),
-            Nested::ContentInfo => Self::read(content, None, place, reading),
-            Nested::Entity if !reading.compat.allows(crate::item::Departure::SmimeEntity) => {
+            Nested::Bare(structure) => Self::read(content, Some(structure), around, reading),
+            Nested::ContentInfo => Self::read(content, None, around, reading),
+            Nested::Entity if !reading.compat.allows(Departure::SmimeEntity) => {
                 Err(Fault::unsupported("a MIME entity within a message is off"))
             }
             Nested::Entity => {
                 let bare = armour::unwrap(content, reading.compat)?;
                 let reading = Reading { detached: bare.signed, ..*reading };
-                Self::read(&Arc::from(bare.message), None, place, &reading)
+                Self::read(&Arc::from(bare.message), None, around, &reading)
             }
         }
     }
@@ -193,10 +203,10 @@ impl Message {
     fn read(
         bytes: &Arc<[u8]>,
         bare: Option<Structure>,
-        place: Place,
+        around: Around,
         reading: &Reading<'_>,
     ) -> Result<Self, Fault> {
-        let mut message = structure::message(bytes, bare, place, reading)?;
+        let mut message = structure::message(bytes, bare, around, reading)?;
         message.judge(reading.compat)?;
         Ok(message)
     }
@@ -206,9 +216,9 @@ impl Message {
         self.structure
     }
 
-    /// Where it stands.
-    pub const fn place(&self) -> Place {
-        self.place
+    /// What is around it.
+    pub const fn around(&self) -> &Around {
+        &self.around
     }
 
     /// Why it is not tried, if it is not.
@@ -238,7 +248,13 @@ impl Message {
 
     /// Certificates that the message carries along: candidates, never trusted.
     pub fn certificates(&self) -> impl Iterator<Item = &[u8]> {
-        self.certificates.iter().map(|certificate| self.slice(certificate))
+        self.certificates.iter().map(|certificate| self.slice(&certificate.whole))
+    }
+
+    /// Those of them that have this name.
+    pub fn named(&self, named: &Named) -> impl Iterator<Item = &[u8]> {
+        let has = move |certificate: &&Carried| certificate.is(named, &self.bytes);
+        self.certificates.iter().filter(has).map(|certificate| self.slice(&certificate.whole))
     }
 
     /// Who may get at the content key.

@@ -11,11 +11,14 @@ use crate::guard::{Arrival, Denied};
 use crate::item::{Format, Reason};
 
 mod binding;
+pub mod cms;
 pub mod cose;
 
 /// The keys that an envelope names, and how it does.
 #[derive(Clone, Debug)]
 pub enum Candidates {
+    /// Of a CMS message.
+    Cms(Vec<cms::Candidate>),
     /// Of a COSE message.
     Cose(Vec<cose::Candidate>),
 }
@@ -23,15 +26,18 @@ pub enum Candidates {
 /// A layer that may be tried.
 #[derive(Debug)]
 pub enum Admitted {
+    /// A CMS message.
+    Cms(cms::Admitted),
     /// A COSE message.
     Cose(cose::Admitted),
 }
 
 impl Admitted {
     /// The keys whose tags are so short that a forger may hope (threats.md §2).
-    pub fn short_tagged(&self) -> impl Iterator<Item = &KeyRef> {
+    pub fn short_tagged(&self) -> Box<dyn Iterator<Item = &KeyRef> + '_> {
         match self {
-            Self::Cose(admitted) => admitted.short_tagged(),
+            Self::Cms(admitted) => Box::new(admitted.short_tagged()),
+            Self::Cose(admitted) => Box::new(admitted.short_tagged()),
         }
     }
 }
@@ -39,9 +45,13 @@ impl Admitted {
 /// Admits a layer under the keys that fit it; else says why none does.
 pub fn admit(envelope: Envelope, candidates: Candidates, arrival: &Arrival<'_>) -> Result<Admitted, Denied> {
     match (envelope, candidates) {
+        (Envelope::Cms(message), Candidates::Cms(candidates)) => {
+            cms::admit(message, candidates, arrival).map(Admitted::Cms)
+        }
         (Envelope::Cose(message), Candidates::Cose(candidates)) => {
             cose::admit(message, candidates, arrival).map(Admitted::Cose)
         }
+        _ => Err(Denied::new(Reason::KeyNotUsable, "keys of another format")),
     }
 }
 

@@ -57,6 +57,12 @@ pub(super) fn is_entity(bytes: &[u8]) -> bool {
     matches!(Entity::of(bytes), Ok(Some(entity)) if entity.media().is_some())
 }
 
+/// Whether bytes are base64 text of what begins as a SEQUENCE does.
+pub(super) fn is_base64(bytes: &[u8]) -> bool {
+    let coded = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=') || byte.is_ascii_whitespace();
+    bytes.trim_ascii_start().starts_with(b"M") && bytes.iter().all(coded)
+}
+
 fn base64(text: &[u8]) -> Result<Cow<'static, [u8]>, Fault> {
     let written: Vec<u8> = text.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
     let decoded = BASE64.decode(written).ok().filter(|decoded| !decoded.is_empty());

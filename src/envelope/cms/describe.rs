@@ -55,11 +55,11 @@ impl Message {
                 "alg": password.cipher.name(),
             }),
             Way::Transport(named, Transport::V15) => {
-                json!({"kind": "key_transport", "certificate": self.named(named), "alg": "RSAES-PKCS1-v1_5"})
+                json!({"kind": "key_transport", "certificate": self.named_as(named), "alg": "RSAES-PKCS1-v1_5"})
             }
             Way::Transport(named, Transport::Oaep { hash, mask, label }) => json!({
                 "kind": "key_transport",
-                "certificate": self.named(named),
+                "certificate": self.named_as(named),
                 "alg": "RSAES-OAEP",
                 "hash": hash.name(),
                 "mgf1": mask.name(),
@@ -76,11 +76,11 @@ impl Message {
             Originator::Key(curve, point) => {
                 json!({"curve": format!("{curve:?}"), "point_hex": hex::encode(self.slice(point))})
             }
-            Originator::Named(named) => json!({"certificate": self.named(named)}),
+            Originator::Named(named) => json!({"certificate": self.named_as(named)}),
         };
         json!({
             "kind": "key_agreement",
-            "certificate": self.named(&agreement.recipient),
+            "certificate": self.named_as(&agreement.recipient),
             "originator": originator,
             "kdf": format!("{:?}", agreement.derivation),
             "alg": agreement.wrap.name(),
@@ -89,7 +89,7 @@ impl Message {
 
     fn signer(&self, signer: &Signer) -> Value {
         json!({
-            "certificate": signer.named().map(|named| self.named(named)),
+            "certificate": signer.named().map(|named| self.named_as(named)),
             "digest": signer.digest.map(|hash| hash.name()),
             "alg": signer.algorithm().map(|algorithm| format!("{algorithm:?}")),
             "attributes": signer.attributes().map(|attributes| self.attributes_of(attributes)),
@@ -115,7 +115,7 @@ impl Message {
         })
     }
 
-    fn named(&self, named: &Named) -> Value {
+    fn named_as(&self, named: &Named) -> Value {
         match named {
             Named::IssuerSerial(issuer, serial) => json!({
                 "issuer_hex": hex::encode(self.slice(issuer)),

@@ -8,7 +8,7 @@ use super::attributes::Protection;
 use super::recipient::{Recipient, Way};
 use super::signer::Signer;
 use super::structure::Body;
-use super::{Message, Place, Structure};
+use super::{Around, Message, Structure};
 use crate::envelope::Fault;
 use crate::item::{Compat, Departure, Reason};
 
@@ -19,7 +19,7 @@ const GCM_NONCE: usize = 12;
 impl Message {
     /// Says what is off. Malformed is what is so under any name that is not given.
     pub(super) fn judge(&mut self, compat: &Compat) -> Result<(), Fault> {
-        let policy = Policy { compat, structure: self.structure, place: self.place };
+        let policy = Policy { compat, structure: self.structure, around: &self.around };
         let off = match &mut self.body {
             Body::Authenticated { recipients, mac, digest, attributes, .. } => {
                 let protection = attributes.as_ref().and_then(|attributes| attributes.protection.as_ref());
@@ -42,6 +42,32 @@ impl Message {
     }
 }
 
+impl Message {
+    /// What is around the message that this one holds. `signed`: its signature is verified.
+    pub fn around_content(&self, signed: bool, compat: &Compat) -> Around {
+        let policy = Policy { compat, structure: self.structure, around: &self.around };
+        let Around { layers, .. } = self.around;
+        if signed || self.around.signed {
+            return Around { layers: layers + 1, signed: true, malleable: false, due: None };
+        }
+        let cipher = self.encryption().map(|encryption| encryption.cipher);
+        let malleable = cipher.is_some_and(|cipher| !cipher.is_authenticated());
+        let due = match self.structure {
+            Structure::EnvelopedData if malleable && !compat.allows(Departure::CbcBare) => {
+                Some(Fault { reason: Reason::AuthFailed, detail: "no signature in what nothing authenticates" })
+            }
+            Structure::CompressedData if !compat.allows(Departure::CompressedBare) => Some(policy.bare_compression()),
+            _ => None,
+        };
+        Around {
+            layers: layers + 1,
+            signed: false,
+            malleable: malleable || self.around.malleable,
+            due: self.around.due.clone().or(due),
+        }
+    }
+}
+
 const fn off(detail: &'static str) -> Fault {
     Fault { reason: Reason::AlgNotAllowed, detail }
 }
@@ -49,7 +75,7 @@ const fn off(detail: &'static str) -> Fault {
 struct Policy<'a> {
     compat: &'a Compat,
     structure: Structure,
-    place: Place,
+    around: &'a Around,
 }
 
 impl Policy<'_> {
@@ -59,27 +85,30 @@ impl Policy<'_> {
 
     /// Outermost, it would pass for a message with nobody behind it.
     fn unprotected(&self, departure: Departure, detail: &'static str) -> Result<(), Fault> {
-        match self.place {
-            Place::Outer => self.needs(departure, Fault { reason: Reason::UnauthenticatedSender, detail }),
-            Place::Inner { .. } => Ok(()),
+        if self.is_outermost() {
+            return self.needs(departure, Fault { reason: Reason::UnauthenticatedSender, detail });
         }
+        Ok(())
     }
 
-    const fn is_signed(&self) -> bool {
-        matches!(self.place, Place::Inner { signed: true })
+    const fn is_outermost(&self) -> bool {
+        self.around.layers == 0
     }
 
     fn compressed(&self, zlib: bool) -> Result<(), Fault> {
         let with_signature = self.compat.allows(Departure::Compressed);
-        let allowed = with_signature || !self.is_signed() && self.compat.allows(Departure::CompressedBare);
-        match (allowed, self.place) {
-            (false, Place::Outer) => {
-                Err(Fault { reason: Reason::UnauthenticatedSender, detail: "compression alone is off" })
-            }
-            (false, Place::Inner { .. }) => Err(off("compression is off")),
-            (true, _) if zlib => Ok(()),
-            (true, _) => Err(Fault::unsupported("a compression that is not known")),
+        let allowed = with_signature || !self.around.signed && self.compat.allows(Departure::CompressedBare);
+        match allowed {
+            false => Err(self.bare_compression()),
+            true if zlib => Ok(()),
+            true => Err(Fault::unsupported("a compression that is not known")),
         }
+    }
+
+    /// What is said of compression that no signature goes with.
+    const fn bare_compression(&self) -> Fault {
+        let reason = if self.is_outermost() { Reason::UnauthenticatedSender } else { Reason::AlgNotAllowed };
+        Fault { reason, detail: "compression without a signature is off" }
     }
 
     fn digested(&self, hash: Option<Hash>) -> Result<(), Fault> {
@@ -142,11 +171,11 @@ impl Policy<'_> {
         match (encryption.cipher, self.structure) {
             (Cipher::Obsolete, _) => return Err(off("a cipher that is broken")),
             (cipher, _) if cipher.is_authenticated() => return Ok(()),
-            (_, Structure::EncryptedData) if !self.is_signed() => {
+            (_, Structure::EncryptedData) if !self.around.signed => {
                 let detail = "encryption that nothing authenticates is off";
                 self.needs(Departure::EncryptedData, Fault { reason: Reason::UnauthenticatedSender, detail })?;
             }
-            _ if self.is_signed() => cbc()?,
+            _ if self.around.signed => cbc()?,
             _ if self.compat.allows(Departure::CbcSignInside) => {}
             _ => self.needs(Departure::CbcBare, off("encryption without authentication is off"))?,
         }

@@ -12,7 +12,8 @@ use super::oid::{self, DATA};
 use super::recipient::{self, Recipient};
 use super::signer::{self, Signer};
 use super::walk::{Fields, Node, OCTET_STRING, SEQUENCE, SET, Source, context, leaf};
-use super::{Message, Place, Structure, certificate, scan};
+use super::certificate::{self, Carried};
+use super::{Around, Message, Structure, scan};
 use crate::envelope::{Fault, Reading};
 
 /// What a structure has besides its content.
@@ -56,7 +57,7 @@ struct Content<'a> {
 pub(super) fn message(
     bytes: &Arc<[u8]>,
     bare: Option<Structure>,
-    place: Place,
+    around: Around,
     reading: &Reading<'_>,
 ) -> Result<Message, Fault> {
     let source = Source::of(bytes)?;
@@ -70,7 +71,7 @@ pub(super) fn message(
     let content_type = kind.range();
     let joined = source.into_joined();
     let bytes = if joined.is_empty() { Arc::clone(bytes) } else { Arc::from([bytes, joined.as_slice()].concat()) };
-    Ok(Message { bytes, structure, place, content_type, content: octets, detached, certificates, body, fault: None })
+    Ok(Message { bytes, structure, around, content_type, content: octets, detached, certificates, body, fault: None })
 }
 
 /// `ContentInfo ::= SEQUENCE { contentType OBJECT IDENTIFIER, content [0] EXPLICIT ANY }` (RFC 5652 §3).
@@ -84,7 +85,7 @@ fn content_info(root: Node<'_>) -> Result<(Structure, Node<'_>), Fault> {
     Ok((structure, content))
 }
 
-type Read<'a> = (Content<'a>, Vec<Range<usize>>, Body);
+type Read<'a> = (Content<'a>, Vec<Carried>, Body);
 
 struct Walk<'a> {
     source: &'a Source<'a>,
@@ -260,7 +261,7 @@ impl<'a> Walk<'a> {
 }
 
 /// `originatorInfo [0] SEQUENCE { certs [0], crls [1] } OPTIONAL, recipientInfos`.
-fn addressed(fields: &mut Fields<'_>) -> Result<(Vec<Range<usize>>, Vec<Recipient>), Fault> {
+fn addressed(fields: &mut Fields<'_>) -> Result<(Vec<Carried>, Vec<Recipient>), Fault> {
     let certificates = match fields.optional(context(0)) {
         None => Vec::new(),
         Some(originator) => {
