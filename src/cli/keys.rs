@@ -148,6 +148,7 @@ fn import(asked: &ImportArguments) -> Result<(), Failed> {
         profile: asked.profile.clone(),
         algs: asked.alg.clone(),
         also: Vec::new(),
+        ..ImportOptions::default()
     };
     for file in &asked.files {
         let imported = keystore.import(&read_bytes(file)?, &options);

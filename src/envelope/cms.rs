@@ -313,6 +313,16 @@ impl Message {
         }
     }
 
+    /// A signer's signature, as its algorithm writes it.
+    pub fn signature(&self, signer: &Signer) -> &[u8] {
+        self.slice(&signer.signature)
+    }
+
+    /// The content key as it is encrypted to a recipient.
+    pub fn encrypted_key(&self, recipient: &Recipient) -> &[u8] {
+        self.slice(&recipient.encrypted_key)
+    }
+
     /// What a signature covers: signed attributes as a SET OF, without them the content (RFC 5652 §5.4).
     pub fn covered<'a>(&'a self, signer: &Signer) -> Cow<'a, [u8]> {
         self.set_or_content(signer.attributes())
@@ -370,9 +380,9 @@ impl Message {
     fn key_name(&self, named: &Named) -> KeyName {
         match named {
             Named::IssuerSerial(issuer, serial) => {
-                KeyName::Kid([self.slice(issuer), self.slice(serial)].concat())
+                KeyName::IssuerSerial { issuer: self.slice(issuer).to_vec(), serial: self.slice(serial).to_vec() }
             }
-            Named::Ski(identifier) => KeyName::Kid(self.slice(identifier).to_vec()),
+            Named::Ski(identifier) => KeyName::Ski(self.slice(identifier).to_vec()),
         }
     }
 }

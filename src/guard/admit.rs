@@ -34,11 +34,12 @@ pub enum Admitted {
 
 impl Admitted {
     /// The keys whose tags are so short that a forger may hope (threats.md §2).
-    pub fn short_tagged(&self) -> Box<dyn Iterator<Item = &KeyRef> + '_> {
-        match self {
-            Self::Cms(admitted) => Box::new(admitted.short_tagged()),
-            Self::Cose(admitted) => Box::new(admitted.short_tagged()),
-        }
+    pub fn short_tagged(&self) -> impl Iterator<Item = &KeyRef> {
+        let (of_cms, of_cose) = match self {
+            Self::Cms(admitted) => (Some(admitted.short_tagged()), None),
+            Self::Cose(admitted) => (None, Some(admitted.short_tagged())),
+        };
+        of_cms.into_iter().flatten().chain(of_cose.into_iter().flatten())
     }
 }
 

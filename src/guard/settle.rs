@@ -214,8 +214,8 @@ fn facts(opened: Opened, flags: Vec<Flag>) -> Facts {
     let max_readings = policy.map_or(0, |policy| policy.max_readings);
     let max_future_s = policy.map_or(0, |policy| policy.max_future_s);
     let max_silence_s = policy.and_then(|policy| policy.max_silence_s);
-    let format = layers.first().map_or(Format::Cose, ProvenLayer::format);
-    let structure = layers.first().map_or("", ProvenLayer::structure);
+    let outermost = layers.first().map(|layer| (layer.format(), layer.structure()));
+    let (format, structure) = proof.outside().or(outermost).unwrap_or((Format::Cose, ""));
     let (layer_summaries, proven) = (layers.iter().map(summary).collect(), proven(layers, sender));
     let (sequenced, content_type) = (sequenced(layers), content_type(proof, sender));
     let (content, identity) = opened.into_content();
