@@ -45,10 +45,14 @@ impl House {
 
 /// The algorithms that are off by default and that these departures turn on, for keys whose record names none.
 pub fn off_by_default(compat: &Compat) -> Vec<Algorithm> {
-    let of: [(Departure, &[Algorithm]); 3] = [
+    let of: [(Departure, &[Algorithm]); 7] = [
         (Departure::CurveHashMix, &[Algorithm::Es256, Algorithm::Es384, Algorithm::Es512]),
         (Departure::Ed448, &[Algorithm::Ed448]),
+        (Departure::OaepSha1, &[Algorithm::RsaOaepSha1]),
+        (Departure::Password, &[Algorithm::PwriKek]),
         (Departure::RsaOaepSha1, &[Algorithm::RsaOaepSha1]),
+        (Departure::RsaPkcs1v15, &[Algorithm::RsaPkcs1V15]),
+        (Departure::TripleDes, &[Algorithm::Des3Cbc, Algorithm::EcdhEsDes3Kw]),
     ];
     of.iter()
         .filter(|(departure, _)| compat.allows(*departure))

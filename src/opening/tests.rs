@@ -18,6 +18,7 @@ use crate::envelope::Limits;
 use crate::guard::settled::{Facts, Flag};
 use crate::item::{Claims, ItemId, Origin, Reason, Sealed, Taken, Timestamp};
 
+mod openssl_cms;
 mod round_trips;
 mod shapes;
 mod working_group;
