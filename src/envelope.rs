@@ -1,6 +1,6 @@
 //! Envelopes as they arrive: parsed, strict, unauthenticated. All in them is a claim.
 //!
-//! May import `item`, minicbor, and serde_json to describe. Not the keystore, nor any other room: whoever parses holds no key.
+//! May import `item`, minicbor, and for JOSE serde, serde_json and base64. Not the keystore, nor any other room: whoever parses holds no key.
 //! What it hands on is names of keys, ranges of received bytes, and builders of the structures that a layer
 //! authenticates, always over the bytes received and never over a re-encoding.
 
@@ -10,6 +10,7 @@ mod binding;
 mod claims;
 pub mod cms;
 pub mod cose;
+pub mod jose;
 
 pub use binding::Binding;
 pub use claims::Claims;
@@ -71,13 +72,15 @@ impl Fault {
     }
 }
 
-/// One parsed layer: ranges into shared bytes, so that it outlives the plaintext that it was found in.
+/// One parsed layer, which outlives the plaintext that it was found in.
 #[derive(Clone, Debug)]
 pub enum Envelope {
     /// A CMS message.
     Cms(cms::Message),
     /// A COSE message.
     Cose(cose::Message),
+    /// A JWE or JWS.
+    Jose(jose::Message),
 }
 
 impl Envelope {
@@ -86,12 +89,9 @@ impl Envelope {
         if sealed.bytes.len() > reading.limits.envelope {
             return Err(Fault { reason: Reason::TooLarge, detail: "envelope over the limit" });
         }
-        if cms::begins(&sealed.bytes) {
-            return cms::Message::parse(&sealed.bytes, reading).map(Self::Cms);
-        }
-        match recognise(&sealed.bytes, sealed.cose_type) {
+        match family(&sealed.bytes, sealed.cose_type) {
             Some(Format::Cms) => cms::Message::parse(&sealed.bytes, reading).map(Self::Cms),
-            Some(Format::Jose) => Err(Fault::unsupported("JOSE is not opened by this version")),
+            Some(Format::Jose) => jose::Message::parse(&sealed.bytes, jose::Place::Outer, reading).map(Self::Jose),
             Some(Format::Cose) | None => {
                 let message = cose::Message::parse(&sealed.bytes, sealed.cose_type, cose::Place::Outer, reading)?;
                 Ok(Self::Cose(message))
@@ -104,6 +104,7 @@ impl Envelope {
         match self {
             Self::Cms(_) => Format::Cms,
             Self::Cose(_) => Format::Cose,
+            Self::Jose(_) => Format::Jose,
         }
     }
 
@@ -112,6 +113,7 @@ impl Envelope {
         match self {
             Self::Cms(message) => message.structure().name(),
             Self::Cose(message) => message.structure().name(),
+            Self::Jose(message) => message.structure(),
         }
     }
 
@@ -120,6 +122,7 @@ impl Envelope {
         match self {
             Self::Cms(message) => message.describe(),
             Self::Cose(message) => message.describe(),
+            Self::Jose(message) => message.describe(),
         }
     }
 
@@ -128,6 +131,7 @@ impl Envelope {
         match self {
             Self::Cms(message) => message.key_names(),
             Self::Cose(message) => message.key_names(),
+            Self::Jose(message) => message.key_names(),
         }
     }
 }
@@ -141,14 +145,15 @@ pub fn recognise(bytes: &[u8], named: Option<CoseType>) -> Option<Format> {
     if cms::is_whole(bytes) {
         return Some(Format::Cms);
     }
-    is_compact(bytes).then_some(Format::Jose)
+    jose::is_whole(bytes).then_some(Format::Jose)
 }
 
-/// JWS or JWE compact serialization: 3 or 5 base64url parts, a JSON object first (RFC 7515 §7.1, RFC 7516 §7.1).
-fn is_compact(bytes: &[u8]) -> bool {
-    let dots = bytes.iter().filter(|&&byte| byte == b'.').take(5).count();
-    let base64url = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-    bytes.starts_with(b"eyJ") && (dots == 2 || dots == 4) && bytes.iter().all(base64url)
+/// The family whose reader says what is wrong with bytes that are no whole envelope.
+pub fn family(bytes: &[u8], named: Option<CoseType>) -> Option<Format> {
+    if cms::begins(bytes) {
+        return Some(Format::Cms);
+    }
+    recognise(bytes, named).or_else(|| jose::begins(bytes).then_some(Format::Jose))
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ use crate::item::{ContentType, Countersigned, Format, KeyName};
 
 mod cms;
 mod cose;
+mod jose;
 
 /// Why a layer did not open.
 #[derive(Debug)]
@@ -154,7 +155,11 @@ impl ProvenLayer {
 
     /// Name of the content algorithm.
     pub const fn algorithm(&self) -> &'static str {
-        self.authentic.algorithm().name()
+        let algorithm = self.authentic.algorithm();
+        match (self.format, algorithm.jose()) {
+            (Format::Jose, Some(name)) => name,
+            _ => algorithm.name(),
+        }
     }
 
     /// Name of the key-management algorithm.
@@ -180,6 +185,16 @@ impl ProvenLayer {
     /// Whether a signature makes the layer authentic; else an AEAD or a MAC does.
     pub const fn is_signed(&self) -> bool {
         self.signed
+    }
+
+    /// Whether it is encrypted with authentication.
+    pub const fn is_aead(&self) -> bool {
+        self.authentic.algorithm().is_aead()
+    }
+
+    /// Whether it has a sequence number.
+    pub const fn counts(&self) -> bool {
+        self.sequence.is_some()
     }
 
     /// The countersignatures on the layer, verified or not.
@@ -213,6 +228,7 @@ pub fn find(keystore: &Keystore, arrival: &Arrival<'_>, envelope: &Envelope) -> 
     match envelope {
         Envelope::Cms(message) => cms::find(keystore, arrival, message).map(Candidates::Cms),
         Envelope::Cose(message) => cose::find(keystore, arrival, message).map(Candidates::Cose),
+        Envelope::Jose(message) => jose::find(keystore, arrival, message).map(Candidates::Jose),
     }
 }
 
@@ -227,5 +243,6 @@ pub fn open(
     match admitted {
         Admitted::Cms(admitted) => cms::open(admitted, proof, keystore, reading),
         Admitted::Cose(admitted) => cose::open(admitted, proof, keystore, reading, arrival.all_signers),
+        Admitted::Jose(admitted) => jose::open(admitted, proof, keystore, reading, arrival.all_signers),
     }
 }

@@ -475,7 +475,7 @@ pub struct Policy {
     pub strict_order: bool,
     /// Content format used where the envelope names none: number as text or media type.
     pub content_format: Option<u64>,
-    /// Content formats allowed.
+    /// Content formats allowed; none named: any.
     pub content_formats: Vec<u64>,
     /// Bytes.
     pub max_plaintext: usize,

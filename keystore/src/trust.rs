@@ -254,7 +254,7 @@ fn pin(
         return Ok(Some(found));
     }
     let Some(key) = pem::public(&leaf.spki) else { return Ok(None) };
-    let found = records::key::by_thumbprint(connection, ring, &jwk_thumbprint(&key))?;
+    let found = records::key::by_thumbprint(connection, ring, &jwk_thumbprint(&key), false)?;
     Ok(found.filter(is_sender))
 }
 

@@ -13,6 +13,7 @@ use crate::item::{Format, Reason};
 mod binding;
 pub mod cms;
 pub mod cose;
+pub mod jose;
 
 /// The keys that an envelope names, and how it does.
 #[derive(Clone, Debug)]
@@ -21,6 +22,8 @@ pub enum Candidates {
     Cms(Vec<cms::Candidate>),
     /// Of a COSE message.
     Cose(Vec<cose::Candidate>),
+    /// Of a JWE or JWS.
+    Jose(Vec<jose::Candidate>),
 }
 
 /// A layer that may be tried.
@@ -30,6 +33,8 @@ pub enum Admitted {
     Cms(cms::Admitted),
     /// A COSE message.
     Cose(cose::Admitted),
+    /// A JWE or JWS.
+    Jose(jose::Admitted),
 }
 
 impl Admitted {
@@ -38,6 +43,8 @@ impl Admitted {
         let (of_cms, of_cose) = match self {
             Self::Cms(admitted) => (Some(admitted.short_tagged()), None),
             Self::Cose(admitted) => (None, Some(admitted.short_tagged())),
+            // no tag of JOSE is shorter than 16 octets
+            Self::Jose(_) => (None, None),
         };
         of_cms.into_iter().flatten().chain(of_cose.into_iter().flatten())
     }
@@ -52,7 +59,11 @@ pub fn admit(envelope: Envelope, candidates: Candidates, arrival: &Arrival<'_>) 
         (Envelope::Cose(message), Candidates::Cose(candidates)) => {
             cose::admit(message, candidates, arrival).map(Admitted::Cose)
         }
-        _ => Err(Denied::new(Reason::KeyNotUsable, "keys of another format")),
+        (Envelope::Jose(message), Candidates::Jose(candidates)) => {
+            jose::admit(message, candidates, arrival).map(Admitted::Jose)
+        }
+        // The candidates were found for this envelope.
+        _ => Err(Denied::new(Reason::Unsupported, "keys of another family of envelopes")),
     }
 }
 

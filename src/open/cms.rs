@@ -171,7 +171,8 @@ impl Opening<'_> {
         }
     }
 
-    /// The layer's facts join the proof. What attributes say counts where they prove a sender.
+    /// The layer's facts join the proof. What attributes say counts where they prove a sender. A signing time is judged
+    /// where a binding goes with it, or the policy asks for one; else it is reported (cms.md §3, §10).
     fn proven(&self, attempt: &Attempt, authentic: Authentic, mut proof: Proof) -> Proof {
         let (message, way) = (self.message, attempt.way());
         let proves = authentic.proves_sender();
@@ -181,7 +182,9 @@ impl Opening<'_> {
         let attributes = attributes(message, way).filter(|_| proves);
         let statement = statement(message, way).filter(|_| proves);
         let context = statement.and_then(|of| of.key_context.as_ref());
-        let iat = attributes.and_then(|attributes| attributes.signing_time);
+        let signed_at = attributes.and_then(|attributes| attributes.signing_time);
+        let policy = &authentic.key().policy;
+        let judged = statement.is_some() || policy.iat_required || policy.max_age_s.is_some();
         proof.and(ProvenLayer {
             format: Format::Cms,
             structure: message.structure().name(),
@@ -191,7 +194,7 @@ impl Opening<'_> {
             countersignatures: Vec::new(),
             sequence: statement.and_then(|of| of.sequence),
             kid_context: context.map(|context| message.slice(context).to_vec()),
-            claims: proves.then(|| Claims { iat, ..Claims::default() }),
+            claims: proves.then(|| Claims { iat: signed_at.filter(|_| judged), signed_at, ..Claims::default() }),
             content_type: statement.map(|of| ContentType::Format(of.content_format.unwrap_or(SENML_CBOR))),
             authentic,
         })

@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use crate::certificate::Certificate;
 use crate::enrol::{self, Imported, imported};
 use crate::error::AdminError;
-use crate::import::draft::{Draft, jwk_thumbprint};
+use crate::import::draft::{Draft, OFFLINE_PLAINTEXT, jwk_thumbprint};
 use crate::import::{Drafted, Role, pem};
 use crate::records;
 use crate::records::certificate::{CertificateRow, CrlRow};
@@ -60,7 +60,7 @@ impl Recorder<'_> {
     /// Offline a certificate may come before its private key, and stands for a sender's until then.
     fn unpin(&self, draft: &Draft) -> Result<Vec<String>, AdminError> {
         let thumbprint = jwk_thumbprint(&draft.secrets.material);
-        let found = records::key::by_thumbprint(self.transaction, self.ring, &thumbprint)?;
+        let found = records::key::by_thumbprint(self.transaction, self.ring, &thumbprint, false)?;
         match found.and_then(Result::ok).filter(|row| !row.private() && !row.stated.names.is_empty()) {
             Some(row) => {
                 records::key::remove(self.transaction, &row)?;
@@ -88,7 +88,7 @@ impl Recorder<'_> {
 
     /// The row of one of our own keys.
     fn own(&self, thumbprint: &str) -> Result<Option<KeyRow>, AdminError> {
-        let found = records::key::by_thumbprint(self.transaction, self.ring, thumbprint)?.transpose();
+        let found = records::key::by_thumbprint(self.transaction, self.ring, thumbprint, true)?.transpose();
         let found = found.map_err(|id| AdminError::Tampered(format!("key {id}")))?;
         Ok(found.filter(|row| row.private() && row.tenant == self.tenant && row.sealed.is_some()))
     }
@@ -105,7 +105,10 @@ impl Recorder<'_> {
         Ok(imported(&row, updated))
     }
 
-    fn anchor(&self, certificate: Certificate, policy: AnchorPolicy) -> Result<Imported, AdminError> {
+    fn anchor(&self, certificate: Certificate, mut policy: AnchorPolicy) -> Result<Imported, AdminError> {
+        if self.offline {
+            policy.stated.max_plaintext.get_or_insert(OFFLINE_PLAINTEXT);
+        }
         let id = certificate.id();
         let anchor = Anchor::new(certificate, policy)
             .ok_or_else(|| AdminError::Invalid(format!("certificate {id} cannot be an anchor: it cannot be read")))?;

@@ -245,8 +245,12 @@ impl Policy<'_> {
         self.hash(signer.digest)?;
         let algorithm = signer.algorithm.ok_or(Fault::unsupported("a signature that is not known"))?;
         self.hash(Some(algorithm.hash()))?;
-        if let Signature::Pss { mask, .. } = algorithm {
-            self.hash(Some(mask))?;
+        match algorithm {
+            Signature::Pss { hash, mask, .. } if hash != mask => {
+                self.hash(Some(mask))?;
+                return Err(Fault::unsupported("RSASSA-PSS with two hashes"));
+            }
+            _ => {}
         }
         let protection = signer.attributes.as_ref().and_then(|attributes| attributes.protection.as_ref());
         let named = protection.is_none_or(|of| of.digest == signer.digest && of.signature == Some(algorithm));

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use super::NOW_S;
 use crate::envelope::Limits;
 use crate::guard::{Arrival, Guess};
-use crate::item::{Claims, Compat, Departure, Reason, Sealed, Timestamp};
+use crate::item::{Claims, Compat, Departure, Format, Reason, Sealed, Timestamp};
 use crate::opening::{Finding, House, find, off_by_default};
 
 /// What two of the honest files need is not there, which the README says: two hashes in one RSA padding.
@@ -75,7 +75,7 @@ impl Entry {
     fn house(&self, folder: &Path, compat: &Compat) -> House {
         let keystore = Keystore::ephemeral(Defaults::default()).unwrap();
         let import = |bytes: &[u8], anchor: bool| {
-            let options = ImportOptions { also: off_by_default(compat), anchor, ..ImportOptions::default() };
+            let options = ImportOptions { also: off_by_default(compat, Some(Format::Cms)), anchor, ..ImportOptions::default() };
             keystore.import(bytes, &options).unwrap_or_else(|error| panic!("{}: {error}", self.file));
         };
         let file = |name: &str| std::fs::read(folder.join(name)).unwrap();
