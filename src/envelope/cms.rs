@@ -18,6 +18,8 @@ mod armour;
 mod attributes;
 mod certificate;
 mod describe;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod oid;
 mod policy;
 mod recipient;
