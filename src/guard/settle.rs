@@ -28,11 +28,18 @@ pub fn settle(opened: Opened, arrival: &Arrival<'_>) -> Result<Settled, Denied> 
 }
 
 /// The layer that authenticates the sender: the innermost that can. A signature around what anybody could have encrypted
-/// to our public key says who passed it on, and not who wrote it (threats.md A14).
+/// to our public key says who passed it on, and not who wrote it (threats.md A14); in CMS, where that is common, it counts
+/// and is flagged (cms.md §3).
 fn sender(layers: &[ProvenLayer]) -> Option<&ProvenLayer> {
     let at = layers.iter().rposition(ProvenLayer::proves_sender)?;
     let passed_on = layers[at].is_signed() && layers[at + 1..].iter().any(ProvenLayer::is_aead);
-    layers.get(at).filter(|_| !passed_on)
+    layers.get(at).filter(|layer| !passed_on || layer.format() == Format::Cms)
+}
+
+/// Whether the sender's signature is around ciphertext.
+fn signs_ciphertext(layers: &[ProvenLayer]) -> bool {
+    let at = layers.iter().rposition(ProvenLayer::proves_sender);
+    at.is_some_and(|at| layers[at].is_signed() && layers[at + 1..].iter().any(|layer| !layer.is_signed()))
 }
 
 fn judge(opened: &Opened, sender: Option<&ProvenLayer>, arrival: &Arrival<'_>) -> Result<Vec<Flag>, Denied> {
@@ -47,6 +54,7 @@ fn judge(opened: &Opened, sender: Option<&ProvenLayer>, arrival: &Arrival<'_>) -
         agreement(layers)?;
         flags.extend(endpoint(sender.key(), arrival)?);
         addressed(sender)?;
+        flags.extend(signs_ciphertext(layers).then_some(Flag::SignsCiphertext));
     }
     flags.extend(freshness(layers, arrival.received_at)?);
     if arrival.judges_expiry {

@@ -131,7 +131,7 @@ fn attempt(message: &Message, candidate: Candidate, arrival: &Arrival<'_>) -> Re
     }
     let proves = sender.as_ref().or((!key.private).then_some(&key));
     let binding = match proves {
-        Some(proves) => bound(message, way, proves, arrival)?,
+        Some(proves) => bound(message, way, proves, arrival),
         None => Binding::given(&[]),
     };
     Ok(Attempt { way, key, sender, content, management, binding })
@@ -226,15 +226,11 @@ fn allowed(own: Algorithm, key: &KeyRef) -> Result<(), Denied> {
     Err(Denied::new(reason, "an algorithm outside the key's policy"))
 }
 
-/// What the message says that it is for, under the key of its sender. The profile asks for it (cms.md §10).
-fn bound(message: &Message, way: Way, sender: &KeyRef, arrival: &Arrival<'_>) -> Result<Binding, Denied> {
-    let strict = sender.policy.strict_profile;
+/// What the message says that it is for, under the key of its sender (cms.md §10).
+fn bound(message: &Message, way: Way, sender: &KeyRef, arrival: &Arrival<'_>) -> Binding {
     match statement(message, way) {
-        Some(of) => {
-            Ok(Expected::of(sender, arrival).carried(&of.audience, &of.endpoint, of.path.as_deref()))
-        }
-        None if strict => Err(Denied::new(Reason::Malformed, "no binding where the profile asks for one")),
-        None => Ok(Binding::given(&[])),
+        Some(of) => Expected::of(sender, arrival).carried(&of.audience, &of.endpoint, of.path.as_deref()),
+        None => Binding::given(&[]),
     }
 }
 
