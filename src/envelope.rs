@@ -73,6 +73,7 @@ impl Fault {
 
 /// One parsed layer, which outlives the plaintext that it was found in.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "COSE, the common case, shall cost no allocation")]
 pub enum Envelope {
     /// A COSE message.
     Cose(cose::Message),

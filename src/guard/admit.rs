@@ -25,6 +25,7 @@ pub enum Candidates {
 
 /// A layer that may be tried.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "COSE, the common case, shall cost no allocation")]
 pub enum Admitted {
     /// A COSE message.
     Cose(cose::Admitted),

@@ -24,6 +24,7 @@ const ROOMS: &[Room] = &[
     Room("item", "compat", "serde jiff hex uuid"),
     Room("fault", "", ""),
     Room("clock", "", "item"),
+    Room("rate", "", ""),
     Room("codec", "*", "minicbor serde serde_json base64 hex flate2"),
     Room("problem", "", "axum serde serde_json uuid tracing"),
     Room("config", "given keys", "serde toml strsim"),
@@ -37,12 +38,12 @@ const ROOMS: &[Room] = &[
     Room(
         "relay/transports",
         "http sse mqtt nats amqp spool",
-        "relay relay/profiles relay/accounts item codec store/intake store/failure problem clock axum http_body_util tokio tower tower_http base64 tracing",
+        "relay relay/profiles relay/accounts item codec store/intake store/failure problem clock rate axum http_body_util tokio tower tower_http base64 tracing",
     ),
     Room(
         "relay",
         "",
-        "relay/profiles relay/accounts relay/transports item codec store/intake store/failure problem clock fault axum tokio tower tower_http sha2 tracing",
+        "relay/profiles relay/accounts relay/transports item codec store/intake store/failure problem clock fault rate axum tokio tower tower_http sha2 tracing",
     ),
     Room("envelope", "binding claims cose cms jose", "item codec minicbor der x509_cert serde serde_json base64 hex"),
     Room("guard/sequence", "", "item serde"),
@@ -80,11 +81,11 @@ const ROOMS: &[Room] = &[
     Room(
         "api",
         "*",
-        "item store/reader store/outbox store/event store/glob store/subscription store/intake store/failure delivery relay/accounts opening/Health opening/Reopen problem clock keystore/Keystore keystore/AdminError keystore/OpenError keystore/Scope keystore/Token keystore/TokenInfo keystore/KeyInfo keystore/PublicKeys keystore/PublicKeyInfo axum futures_util tokio tower tower_http serde serde_json base64 hex uuid sha2 tracing",
+        "item store/reader store/outbox store/event store/glob store/subscription store/intake store/failure delivery relay/accounts opening/Health opening/Reopen problem clock rate keystore/Keystore keystore/AdminError keystore/OpenError keystore/Scope keystore/Token keystore/TokenInfo keystore/KeyInfo keystore/PublicKeys keystore/PublicKeyInfo axum futures_util tokio tower tower_http serde serde_json serde_saphyr base64 hex uuid sha2 tracing",
     ),
     Room("console", "*", "api problem axum"),
     // wiring
-    Room("listen", "wire", "axum hyper hyper_util tokio tower tracing"),
+    Room("listen", "source tls wire", "item axum hyper hyper_util ipnet rustls tokio tokio_rustls tower tracing"),
     Room("cli", "*", ANYTHING),
     Room("lib", "", ANYTHING),
     Room("main", "", "paperknife"),
