@@ -24,6 +24,7 @@ mod peers;
 mod powercut;
 mod profile;
 mod relay;
+mod schema;
 mod strain;
 mod tidy;
 mod timing;
