@@ -358,6 +358,24 @@ pub struct Proven {
     /// Countersignatures that hold.
     #[serde(default)]
     pub countersignatures: Vec<Countersigned>,
+    /// What a JWT says beside; none where the content is no JWT.
+    #[serde(default)]
+    pub token: Option<Token>,
+}
+
+/// Claims of a JWT that are reported as they stand (RFC 7519 §4.1).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Token {
+    /// Issuer.
+    pub iss: Option<String>,
+    /// Subject.
+    pub sub: Option<String>,
+    /// When it expires.
+    pub exp: Option<Timestamp>,
+    /// Before when it is not to be used.
+    pub nbf: Option<Timestamp>,
+    /// Its id.
+    pub jti: Option<String>,
 }
 
 /// One layer of an envelope, outermost first.

@@ -43,18 +43,23 @@ impl House {
     }
 }
 
-/// The algorithms that are off by default and that these departures turn on, for keys whose record names none.
-pub fn off_by_default(compat: &Compat) -> Vec<Algorithm> {
-    let of: [(Departure, &[Algorithm]); 3] = [
+/// The algorithms that are off by default and that these departures turn on, for keys whose record names none. JOSE
+/// verifies RSASSA-PKCS1-v1_5 with them too (jose.md §2).
+pub fn off_by_default(compat: &Compat, format: Option<Format>) -> Vec<Algorithm> {
+    const RSA_V15: &[Algorithm] = &[Algorithm::Rs256, Algorithm::Rs384, Algorithm::Rs512];
+    const PBES2: &[Algorithm] =
+        &[Algorithm::Pbes2Hs256A128Kw, Algorithm::Pbes2Hs384A192Kw, Algorithm::Pbes2Hs512A256Kw];
+    let of: [(Departure, &[Algorithm]); 6] = [
         (Departure::CurveHashMix, &[Algorithm::Es256, Algorithm::Es384, Algorithm::Es512]),
         (Departure::Ed448, &[Algorithm::Ed448]),
+        (Departure::Pbes2, PBES2),
+        (Departure::Rsa15, &[Algorithm::RsaPkcs1V15]),
+        (Departure::RsaOaep, &[Algorithm::RsaOaepSha1]),
         (Departure::RsaOaepSha1, &[Algorithm::RsaOaepSha1]),
     ];
-    of.iter()
-        .filter(|(departure, _)| compat.allows(*departure))
-        .flat_map(|(_, algorithms)| *algorithms)
-        .copied()
-        .collect()
+    let allowed = of.iter().filter(|(departure, _)| compat.allows(*departure)).flat_map(|(_, algorithms)| *algorithms);
+    let of_format = if format == Some(Format::Jose) { RSA_V15 } else { &[] };
+    allowed.chain(of_format).copied().collect()
 }
 
 /// A failure of ours: no verdict, the item stays pending.
@@ -101,9 +106,9 @@ fn unseal(
     sealed: &Sealed,
     authentic: &mut usize,
 ) -> Result<(Settled, Payload), Stop> {
-    let recognised = || envelope::recognise(&sealed.bytes, sealed.cose_type);
+    let family = || envelope::family(&sealed.bytes, sealed.cose_type);
     let reading = Reading { limits: &house.limits, compat: arrival.compat, detached: arrival.detached };
-    let mut envelope = Envelope::parse(sealed, &reading).map_err(|fault| unread(&fault, recognised()))?;
+    let mut envelope = Envelope::parse(sealed, &reading).map_err(|fault| unread(&fault, family()))?;
     let context = Context { format: envelope.format(), kid: first_kid(&envelope) };
     let mut proof = Proof::none();
     let opened = loop {
@@ -112,7 +117,7 @@ fn unseal(
         if house.budgets.is_exhausted(arrival.relay, &admitted) {
             return Err(context.refused(Reason::BudgetExhausted, "this relay failed too often on this key", None));
         }
-        match open::open(&admitted, proof, &house.keystore, &reading, arrival.all_signers) {
+        match open::open(&admitted, proof, &house.keystore, &reading, arrival) {
             Ok(Layer::Envelope(inner, so_far)) => (envelope, proof) = (*inner, so_far),
             Ok(Layer::Content(opened)) => break opened,
             Err(why) => {

@@ -33,7 +33,7 @@ pub struct PublicKeyInfo {
     e: Option<String>,
     kid: String,
     r#use: &'static str,
-    /// JWK has room for one; all of them stand under `paperknife`.
+    /// JWK has room for one, of the JOSE registry; all of them stand under `paperknife`.
     #[serde(skip_serializing_if = "Option::is_none")]
     alg: Option<&'static str>,
     paperknife: Beside,
@@ -90,7 +90,7 @@ impl PublicKeyInfo {
             e,
             kid: kid_text(&row.kid),
             r#use: row.purpose.name(),
-            alg: alg.map(Algorithm::name),
+            alg: alg.and_then(Algorithm::jose),
             paperknife: Beside {
                 kid_hex: hex::encode(&row.kid),
                 algs: row.algs.iter().map(|algorithm| algorithm.name()).collect(),
@@ -170,9 +170,10 @@ fn write(out: &mut Writer, CoseForm { kid, alg, key }: &CoseForm) -> Result<(), 
         Public::Rsa(_) => (3, 4),
         Public::X25519(_) => (1, 4),
     };
+    let alg = alg.and_then(Algorithm::cose);
     out.map(entries + u64::from(alg.is_some()))?.u8(1)?.u8(kty)?.u8(2)?.bytes(kid)?;
     if let Some(alg) = alg {
-        out.u8(3)?.i64(alg.cose())?;
+        out.u8(3)?.i64(alg)?;
     }
     match key {
         Public::Ec(point) => {

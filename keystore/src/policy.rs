@@ -164,7 +164,7 @@ impl Stated {
             max_silence_s: self.max_silence_s,
             strict_order: self.strict_order.unwrap_or(false),
             content_format: self.content_format.or_else(|| strict.then_some(SENML_CBOR)),
-            content_formats: self.content_formats.clone().unwrap_or_else(|| CONTENT_FORMATS.to_vec()),
+            content_formats: self.content_formats.clone().unwrap_or_else(|| content_formats(strict)),
             max_plaintext: self.max_plaintext.unwrap_or(64 * 1024),
             max_readings: self.max_readings.unwrap_or(4_096),
         }
@@ -202,6 +202,11 @@ impl Stated {
     }
 }
 
+/// The profile carries readings; other envelopes may hold anything, unless their keys' records say what.
+fn content_formats(strict: bool) -> Vec<u64> {
+    if strict { CONTENT_FORMATS.to_vec() } else { Vec::new() }
+}
+
 fn named<T>(name: Option<&str>, of: impl FnOnce(&str) -> Option<T>) -> Option<T> {
     name.and_then(of)
 }
@@ -221,7 +226,7 @@ pub(crate) const PROFILE_ALGORITHMS: &[Algorithm] = &[
 ];
 
 /// Whether these algorithms may stand on one key (DESIGN §6): a master's derivation separates them, an ECDSA algorithm
-/// and its fully specified name are one (RFC 9864), so are ECDH's forms with and without key wrap; otherwise exactly one.
+/// and its fully specified name are one (RFC 9864), so are ECDH's forms with and without key wrap, and what is made of a password; otherwise exactly one.
 pub(crate) fn one_family(algs: &[Algorithm], derive: bool) -> bool {
     let all = |family: &[Algorithm]| algs.iter().all(|algorithm| family.contains(algorithm));
     algs.len() == 1
@@ -231,4 +236,5 @@ pub(crate) fn one_family(algs: &[Algorithm], derive: bool) -> bool {
         || all(&[Algorithm::Es512, Algorithm::Esp512])
         || algs.iter().all(|algorithm| algorithm.agreement().is_some() && !algorithm.is_static())
         || algs.iter().all(|algorithm| algorithm.is_static())
+        || algs.iter().all(|algorithm| algorithm.is_password())
 }

@@ -74,9 +74,12 @@ impl X25519 {
 }
 
 impl RsaPublic {
-    /// A modulus of 2048 to 8192 bits and an odd exponent from 65537 to 2^33 (keystore.md §6).
+    /// A modulus of 2048 to 8192 bits and an odd exponent from 65537 to 2^33 (keystore.md §6), each without leading zeros
+    /// (RFC 7518 §6.3.1).
     pub(crate) fn new(n: &[u8], e: &[u8]) -> Option<Self> {
-        let (n, e) = (significant(n), significant(e));
+        if n.first() == Some(&0) || e.first() == Some(&0) {
+            return None;
+        }
         let bits = n.len() * 8 - n.first()?.leading_zeros() as usize;
         let exponent = e.iter().try_fold(0_u64, |so_far, byte| so_far.checked_mul(256)?.checked_add((*byte).into()))?;
         let sound = (2048..=8192).contains(&bits) && n.last()? & 1 == 1;
@@ -160,19 +163,20 @@ impl KeyMaterial {
             Self::RsaPrivate(_) => algorithm.is_transport(),
             Self::RsaPublic(_) => algorithm.is_rsa_signature(),
             Self::Symmetric(key) if derive => {
-                algorithm.is_aead() && algorithm.content().is_some_and(|sizes| key.k.len() >= sizes.key)
+                let long_enough = algorithm.content().is_some_and(|sizes| key.k.len() >= sizes.key);
+                algorithm.is_aead() && algorithm.cose().is_some() && long_enough
             }
             Self::Symmetric(key) => algorithm.takes_symmetric(key.k.len()),
             Self::X25519Public(_) => algorithm.is_static(),
         }
     }
 
-    /// Whether this key runs that algorithm only where its record names it: weak, or legal in RFC 9053 and better not.
-    pub(crate) const fn only_by_name(&self, algorithm: Algorithm) -> bool {
+    /// Whether a key runs that algorithm only where its record names it: weak, or legal in RFC 9053 and better not.
+    pub(crate) const fn only_by_name(algorithm: Algorithm) -> bool {
         match algorithm {
-            Algorithm::Ed448 | Algorithm::Rs256 | Algorithm::Rs384 | Algorithm::Rs512 | Algorithm::RsaOaepSha1 => true,
-            Algorithm::Es512 => matches!(self, Self::EcPublic(Point { curve: Curve::P256, .. })),
-            _ => algorithm.is_unauthenticated(),
+            Algorithm::Ed448 | Algorithm::Rs256 | Algorithm::Rs384 | Algorithm::Rs512 => true,
+            Algorithm::EcdhEsDes3Kw | Algorithm::RsaOaepSha1 | Algorithm::RsaPkcs1V15 => true,
+            _ => algorithm.is_unauthenticated() || algorithm.is_password() || algorithm.is_ccm_sized(),
         }
     }
 }

@@ -27,9 +27,12 @@ pub fn settle(opened: Opened, arrival: &Arrival<'_>) -> Result<Settled, Denied> 
         .map_err(|denied| Denied { device, ..denied })
 }
 
-/// The layer that authenticates the sender: the innermost that can.
+/// The layer that authenticates the sender: the innermost that can. A signature around what anybody could have encrypted
+/// to our public key says who passed it on, and not who wrote it (threats.md A14).
 fn sender(layers: &[ProvenLayer]) -> Option<&ProvenLayer> {
-    layers.iter().rev().find(|layer| layer.proves_sender())
+    let at = layers.iter().rposition(ProvenLayer::proves_sender)?;
+    let passed_on = layers[at].is_signed() && layers[at + 1..].iter().any(ProvenLayer::is_aead);
+    layers.get(at).filter(|_| !passed_on)
 }
 
 fn judge(opened: &Opened, sender: Option<&ProvenLayer>, arrival: &Arrival<'_>) -> Result<Vec<Flag>, Denied> {
@@ -40,23 +43,27 @@ fn judge(opened: &Opened, sender: Option<&ProvenLayer>, arrival: &Arrival<'_>) -
     }
     binding(layers)?;
     if let Some(sender) = sender {
+        bound(sender, arrival)?;
         agreement(layers)?;
         flags.extend(endpoint(sender.key(), arrival)?);
         addressed(sender)?;
     }
     flags.extend(freshness(layers, arrival.received_at)?);
+    if arrival.judges_expiry {
+        expiry(layers, arrival.received_at)?;
+    }
     content(opened, sender)?;
     Ok(flags)
 }
 
 /// Each key under the profile allows the shape that the layers make.
 fn shape(layers: &[ProvenLayer], sender: &ProvenLayer) -> Result<(), Denied> {
-    // An AEAD layer with key management is COSE_Encrypt, one without COSE_Encrypt0.
-    let form = |layer: &ProvenLayer| (layer.is_signed(), layer.management().is_some());
+    // An AEAD layer under the device's own key proves it; one to our public key proves nobody.
+    let form = |layer: &ProvenLayer| (layer.is_signed(), layer.proves_sender());
     let shape = match layers.iter().map(form).collect::<Vec<_>>().as_slice() {
-        [(false, false)] => Some(Shape::S),
-        [(false, false), (true, _)] => Some(Shape::G),
-        [(false, true), (true, _)] => Some(Shape::P),
+        [(false, true)] => Some(Shape::S),
+        [(false, true), (true, _)] => Some(Shape::G),
+        [(false, false), (true, _)] => Some(Shape::P),
         _ => None,
     };
     let strict = sender.key().policy.strict_profile;
@@ -76,6 +83,15 @@ fn binding(layers: &[ProvenLayer]) -> Result<(), Denied> {
     if fits { Ok(()) } else { Err(Denied::new(Reason::BindingMismatch, detail)) }
 }
 
+/// The profile asks for a binding. Where it is not sent, it was tried; where it travels, it may be absent.
+fn bound(sender: &ProvenLayer, arrival: &Arrival<'_>) -> Result<(), Denied> {
+    let missing = sender.key().policy.strict_profile && sender.binding().audience.is_none();
+    match missing && arrival.external_aad.is_none() {
+        true => Err(Denied::new(Reason::ClaimMissing, "the profile asks for a binding, and there is none")),
+        false => Ok(()),
+    }
+}
+
 /// Layers that each prove a sender prove the same one, and G's counters agree (profile.md §5 step 4).
 fn agreement(layers: &[ProvenLayer]) -> Result<(), Denied> {
     let mut proving = layers.iter().filter(|layer| layer.proves_sender());
@@ -83,9 +99,9 @@ fn agreement(layers: &[ProvenLayer]) -> Result<(), Denied> {
     for layer in proving {
         let detail = if layer.key().device != first.key().device {
             "inner and outer device differ"
-        } else if layer.sequence() != first.sequence() {
+        } else if differ(layer.sequence(), first.sequence()) {
             "inner and outer sequence differ"
-        } else if layer.kid_context() != first.kid_context() {
+        } else if layer.counts() && first.counts() && layer.kid_context() != first.kid_context() {
             "inner and outer kid context differ"
         } else {
             continue;
@@ -93,6 +109,11 @@ fn agreement(layers: &[ProvenLayer]) -> Result<(), Denied> {
         return Err(Denied::new(Reason::BindingMismatch, detail));
     }
     Ok(())
+}
+
+/// Whether two numbers that are both there differ.
+fn differ(inner: Option<u64>, outer: Option<u64>) -> bool {
+    matches!((inner, outer), (Some(inner), Some(outer)) if inner != outer)
 }
 
 fn endpoint(key: &KeyRef, arrival: &Arrival<'_>) -> Result<Option<Flag>, Denied> {
@@ -121,7 +142,8 @@ fn addressed(sender: &ProvenLayer) -> Result<(), Denied> {
     }
     let bound = sender.binding().audience.as_ref();
     let ours = |aud: &String| bound.map_or_else(|| key.policy.audience.contains(aud), |bound| bound == aud);
-    if claims.aud.as_ref().is_some_and(|aud| !ours(aud)) {
+    let known = bound.is_some() || !key.policy.audience.is_empty();
+    if known && !claims.aud.is_empty() && !claims.aud.iter().any(ours) {
         return Err(Denied::new(Reason::BindingMismatch, "the aud claim names another application"));
     }
     Ok(())
@@ -149,6 +171,22 @@ fn freshness(layers: &[ProvenLayer], received_at: Timestamp) -> Result<Option<Fl
         }
     }
     Ok(late)
+}
+
+/// exp and nbf of a token, with the clock skew of its key's policy (RFC 7519 §4.1.4, §4.1.5).
+fn expiry(layers: &[ProvenLayer], received_at: Timestamp) -> Result<(), Denied> {
+    for layer in layers {
+        let skew = layer.key().policy.max_future_s;
+        let times = layer.claims().map(|claims| (claims.exp, claims.nbf)).unwrap_or_default();
+        let (exp, nbf) = (times.0.map(Timestamp::from_seconds), times.1.map(Timestamp::from_seconds));
+        if exp.is_some_and(|exp| exp.plus_seconds(skew) <= received_at) {
+            return Err(Denied::new(Reason::TooOld, "the token has expired"));
+        }
+        if nbf.is_some_and(|nbf| nbf > received_at.plus_seconds(skew)) {
+            return Err(Denied::new(Reason::FromFuture, "the token is not valid yet"));
+        }
+    }
+    Ok(())
 }
 
 fn issued_at(layers: &[ProvenLayer]) -> Option<Timestamp> {
@@ -214,12 +252,13 @@ fn facts(opened: Opened, flags: Vec<Flag>) -> Facts {
     let max_readings = policy.map_or(0, |policy| policy.max_readings);
     let max_future_s = policy.map_or(0, |policy| policy.max_future_s);
     let max_silence_s = policy.and_then(|policy| policy.max_silence_s);
+    let format = layers.first().map_or(Format::Cose, ProvenLayer::format);
     let structure = layers.first().map_or("", ProvenLayer::structure);
     let (layer_summaries, proven) = (layers.iter().map(summary).collect(), proven(layers, sender));
     let (sequenced, content_type) = (sequenced(layers), content_type(proof, sender));
     let (content, identity) = opened.into_content();
     Facts {
-        format: Format::Cose,
+        format,
         structure,
         layers: layer_summaries,
         proven,
@@ -259,10 +298,17 @@ fn proven(layers: &[ProvenLayer], sender: Option<&ProvenLayer>) -> Proven {
         sequence: sender.and_then(ProvenLayer::sequence),
         kid_context: sender.and_then(ProvenLayer::kid_context).map(<[u8]>::to_vec),
         issued_at: issued_at(layers).filter(|_| sender.is_some()),
-        audience: bound.and_then(|binding| binding.audience.clone()),
+        audience: bound.and_then(|binding| binding.audience.clone()).or_else(|| claimed_audience(sender?)),
         path: bound.and_then(|binding| binding.path.clone()),
         countersignatures: verified(layers),
+        token: sender.and_then(ProvenLayer::claims).and_then(|claims| claims.token.clone()),
     }
+}
+
+/// The audience that a token claims: that of several which names us.
+fn claimed_audience(sender: &ProvenLayer) -> Option<String> {
+    let (claimed, ours) = (&sender.claims()?.aud, &sender.key().policy.audience);
+    claimed.iter().find(|aud| ours.contains(aud)).or_else(|| claimed.first()).cloned()
 }
 
 fn verified(layers: &[ProvenLayer]) -> Vec<Countersigned> {
@@ -270,10 +316,10 @@ fn verified(layers: &[ProvenLayer]) -> Vec<Countersigned> {
     all.filter(|countersigned| countersigned.verified == Some(true)).cloned().collect()
 }
 
-/// The counter of a message: the symmetric key's in S and G, the signing key's in P; in G the number is remembered
-/// under the signing key as well (profile.md §6).
+/// The counter of a message: that of the outermost layer which counts, in COSE the symmetric key's in S and G, the
+/// signing key's in P; where two count, the number is remembered under the second key as well (profile.md §6).
 fn sequenced(layers: &[ProvenLayer]) -> Option<Sequenced> {
-    let mut proving = layers.iter().filter(|layer| layer.proves_sender());
+    let mut proving = layers.iter().filter(|layer| layer.proves_sender() && layer.counts());
     let counted = proving.next()?;
     let policy = &counted.key().policy;
     Some(Sequenced {
@@ -292,6 +338,3 @@ fn counter(layer: &ProvenLayer) -> Counter {
         kid_context: layer.kid_context().unwrap_or_default().to_vec(),
     }
 }
-
-#[cfg(test)]
-mod tests;

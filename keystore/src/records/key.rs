@@ -156,9 +156,13 @@ impl KeyRow {
     }
 }
 
-/// An algorithm's name as one word of a list; no name has a `_` of its own.
+/// An algorithm's name as one word of a list.
 fn word(name: &str) -> String {
     name.replace(' ', "_")
+}
+
+fn of_word(word: &str) -> Option<Algorithm> {
+    Algorithm::from_name(word).or_else(|| Algorithm::from_name(&word.replace('_', " ")))
 }
 
 /// At most `limit` keys of this tenant and kid, oldest first; with `nameless` also those without kid.
@@ -222,13 +226,16 @@ pub(crate) fn by_device(
     )
 }
 
-/// Whoever has this key, in whatever tenant, alive or destroyed.
+/// Whoever has this half of this key, in whatever tenant, alive or destroyed. The two halves of a pair are of different
+/// use and may both be there.
 pub(crate) fn by_thumbprint(
     connection: &Connection,
     ring: &Ring,
     thumbprint: &str,
+    private: bool,
 ) -> Result<Option<Found>, rusqlite::Error> {
-    Ok(select(connection, ring, "WHERE thumbprint = ? LIMIT 1", params![thumbprint])?.pop())
+    let found = select(connection, ring, "WHERE thumbprint = ?", params![thumbprint])?;
+    Ok(found.into_iter().find(|found| found.as_ref().map_or(true, |row| row.private() == private)))
 }
 
 /// Whether a destroyed key of another device left its tombstone on this kid.
@@ -282,7 +289,7 @@ fn read(row: &Row<'_>) -> Option<KeyRow> {
         thumbprint: row.get(4).ok()?,
         kty: Kty::from_name(text(5)?)?,
         purpose: Use::from_name(text(6)?)?,
-        algs: words(7)?.map(|word| Algorithm::from_name(&word.replace('_', " "))).collect::<Option<_>>()?,
+        algs: words(7)?.map(of_word).collect::<Option<_>>()?,
         formats: words(8)?.map(str::to_owned).collect(),
         device: row.get(9).ok()?,
         status: Status::from_name(text(10)?)?,

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use keystore::key::Algorithm;
 use keystore::{Defaults, ImportOptions, Keystore};
 use serde_json::{Value, json};
 
@@ -12,7 +13,7 @@ use crate::envelope;
 use crate::guard::{Arrival, Guess};
 use crate::item::{Claims, Sealed};
 use crate::opening::explain::{Explanation, Variation, explain};
-use crate::opening::{House, off_by_default};
+use crate::opening::House;
 
 use super::Failed;
 
@@ -59,6 +60,8 @@ pub(super) struct Scene<'a> {
     pub(super) keys: Vec<Value>,
     /// Other key files.
     pub(super) opaque: Vec<Vec<u8>>,
+    /// What keys that name no algorithm may run beside.
+    pub(super) off: Vec<Algorithm>,
     /// The gateway's audience.
     pub(super) audience: Vec<String>,
     /// What is known beside the bytes.
@@ -99,7 +102,7 @@ impl<'a> Scene<'a> {
     fn house(&self, keys: &[Value]) -> Result<House, Failed> {
         let keystore = Keystore::ephemeral(Defaults { audience: self.audience.clone() })?;
         let files = keys.iter().map(|file| file.to_string().into_bytes()).chain(self.opaque.iter().cloned());
-        let options = ImportOptions { also: off_by_default(self.arrival.compat), ..ImportOptions::default() };
+        let options = ImportOptions { also: self.off.clone(), ..ImportOptions::default() };
         for file in files {
             keystore.import(&file, &options)?;
         }

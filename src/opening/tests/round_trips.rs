@@ -205,6 +205,7 @@ fn open(house: &House, made: &Made, external_aad: &[u8], named: Option<CoseType>
         compat: &compat,
         detached: made.detached.as_deref(),
         all_signers: true,
+        judges_expiry: true,
         guess: Guess::default(),
     };
     find(house, &arrival, &Sealed { bytes: made.bytes.as_slice().into(), cose_type: named }).unwrap()
@@ -268,6 +269,7 @@ fn a_partial_iv_is_added_to_the_keys_base_iv() {
         compat: Compat::STRICT,
         detached: None,
         all_signers: false,
+        judges_expiry: true,
         guess: Guess::default(),
     };
     let house = House::new(keystore.into(), Limits::default());

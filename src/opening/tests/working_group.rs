@@ -171,7 +171,7 @@ fn cose_type(name: &str) -> CoseType {
 impl Case {
     fn house(&self, folder: &Path, compat: &Compat) -> House {
         let keystore = Keystore::ephemeral(Defaults::default()).unwrap();
-        let options = ImportOptions { also: off_by_default(compat), ..ImportOptions::default() };
+        let options = ImportOptions { also: off_by_default(compat, None), ..ImportOptions::default() };
         let mut found = Vec::new();
         let sign0 = self.input.get("sign0").is_some();
         keys(self, &self.message, sign0, &mut found);
@@ -203,6 +203,7 @@ impl Case {
             compat,
             detached: None,
             all_signers: false,
+            judges_expiry: true,
             guess: Guess::default(),
         };
         let sealed = Sealed { bytes: self.sealed.as_slice().into(), cose_type: named };

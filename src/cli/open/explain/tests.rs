@@ -48,11 +48,13 @@ fn explained(keys: &Value, sealed: &[u8], claims: &Claims, audience: &str) -> Ex
         compat: Compat::STRICT,
         detached: None,
         all_signers: false,
+        judges_expiry: true,
         guess: Guess::default(),
     };
     let scene = Scene {
         keys: vec![keys.clone()],
         opaque: Vec::new(),
+        off: Vec::new(),
         audience: vec![audience.to_owned()],
         arrival,
         contexts: Vec::new(),
