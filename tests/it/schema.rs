@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::process::Command;
 
+use crate::crash::setting;
 use crate::fleet;
 use crate::gateway::{Gateway, done};
 use crate::peers;
@@ -34,7 +35,7 @@ fn explore(examples: u32) {
     let folder = tempfile::tempdir().unwrap();
     let document = folder.path().join("openapi.yaml");
     std::fs::write(&document, within_reach(include_str!("../../openapi.yaml"))).unwrap();
-    let seed = std::env::var("SCHEMA_SEED").unwrap_or_else(|_| std::process::id().to_string());
+    let seed = setting("SCHEMA_SEED").unwrap_or_else(|| std::process::id().into()).to_string();
     let output = Command::new(peers::python())
         .args(["-m", "schemathesis.cli", "--config-file"])
         .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/schemathesis.toml"))

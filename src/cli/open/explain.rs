@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use crate::envelope;
 use crate::guard::{Arrival, Guess};
 use crate::item::{Claims, Sealed};
-use crate::opening::explain::{Explanation, Variation, explain};
 use crate::opening::House;
+use crate::opening::explain::{Explanation, Variation, explain};
 
 use super::Failed;
 
