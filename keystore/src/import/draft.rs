@@ -371,7 +371,7 @@ fn purpose(algs: &[Algorithm]) -> Use {
 }
 
 /// By its name in the JOSE registry or the COSE registry, there with or without spaces around `+`.
-fn algorithm(name: &str, field: &str, kty: Kty) -> Result<Algorithm, Fault> {
+pub(crate) fn algorithm(name: &str, field: &str, kty: Kty) -> Result<Algorithm, Fault> {
     let known = match name {
         "ChaCha20/Poly1305" => Some(Algorithm::ChaCha20Poly1305),
         name => Algorithm::from_jose(name, kty).or_else(|| Algorithm::from_name(&name.replace(" + ", "+"))),
