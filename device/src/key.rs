@@ -12,6 +12,8 @@ use zeroize::Zeroizing;
 use crate::algorithm::{ContentAlgorithm, SignatureAlgorithm};
 use crate::error::SealError;
 use crate::kdf::{self, ContentKey};
+#[cfg(feature = "primitives")]
+use crate::primitive::key::{Curve, Key};
 
 /// A key's name: 1 to 16 bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,6 +117,14 @@ impl SymmetricKey {
         &self.kid
     }
 
+    /// The key as it is, for a format without a derivation: JOSE, CMS.
+    #[cfg(feature = "primitives")]
+    pub(crate) fn underived(&self) -> Key {
+        match &self.material {
+            Material::Master(key) | Material::Plain { key, .. } => Key::symmetric(key).named(self.kid.as_bytes()),
+        }
+    }
+
     /// The key and base IV of an algorithm.
     pub(crate) fn content_key(
         &self,
@@ -168,6 +178,21 @@ impl SigningKey {
         }
     }
 
+    /// The same key for formats other than the profile's COSE.
+    #[cfg(feature = "primitives")]
+    pub(crate) fn pair(&self) -> Result<Key, SealError> {
+        let key = match (&self.secret, self.public()) {
+            (SigningSecret::Ed25519(seed), PublicKey::Ed25519(x)) => {
+                Key::curve(Curve::Ed25519, &x, &[], Some(seed.as_bytes()))
+            }
+            (SigningSecret::P256(key), PublicKey::P256(x, y)) => {
+                Key::curve(Curve::P256, &x, &y, Some(&*Zeroizing::new(<[u8; 32]>::from(key.to_bytes()))))
+            }
+            _ => Err(SealError::BadKey("private signing")),
+        };
+        Ok(key?.named(self.kid.as_bytes()))
+    }
+
     /// The algorithm that it signs with where none is asked for.
     pub const fn default_algorithm(&self) -> SignatureAlgorithm {
         match self.secret {
@@ -211,6 +236,13 @@ impl Gateway {
     /// Its name.
     pub const fn kid(&self) -> &Kid {
         &self.kid
+    }
+
+    /// The same key for formats other than the profile's COSE.
+    #[cfg(feature = "primitives")]
+    pub(crate) fn public(&self) -> Result<Key, SealError> {
+        let (x, y) = self.coordinates();
+        Ok(Key::curve(Curve::P256, &x, &y, None)?.named(self.kid.as_bytes()))
     }
 
     /// The coordinates of its point.

@@ -345,5 +345,7 @@ const fn what(category: serde_json::error::Category) -> &'static str {
 
 #[cfg(feature = "cose-full")]
 mod cose;
+#[cfg(feature = "primitives")]
+mod material;
 #[cfg(test)]
 mod tests;

@@ -23,15 +23,21 @@ mod aead;
 pub mod algorithm;
 mod binding;
 mod cbor;
+#[cfg(feature = "cms")]
+pub mod cms;
 #[cfg(feature = "cose-full")]
 pub mod cose;
 pub mod device;
 pub mod error;
 pub mod header;
+#[cfg(feature = "jose")]
+pub mod jose;
 mod kdf;
 pub mod key;
 #[cfg(feature = "std")]
 pub mod key_set;
+#[cfg(feature = "primitives")]
+pub mod primitive;
 #[cfg(feature = "std")]
 pub mod provision;
 #[cfg(test)]

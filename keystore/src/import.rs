@@ -10,10 +10,13 @@ pub(crate) mod pem;
 
 use std::borrow::Cow;
 
+use zeroize::Zeroizing;
+
 use crate::certificate::Certificate;
 use crate::error::ImportError;
 use crate::import::draft::{Draft, Offered};
 use crate::key::Algorithm;
+use crate::private_key::{KeyMaterial, Symmetric};
 use crate::trust::policy::AnchorPolicy;
 use crate::trust::revocation::Crl;
 
@@ -85,7 +88,19 @@ impl Fault {
 enum Entry {
     Certificate(Box<Certificate>),
     Crl(Box<Crl>),
-    Key(Placed),
+    Key(Box<Placed>),
+}
+
+/// A password as a key.
+pub(crate) fn password(bytes: &[u8], options: &ImportOptions, offline: bool) -> Result<Draft, ImportError> {
+    let mut options = options.clone();
+    if options.algs.is_empty() {
+        let of_passwords = Algorithm::ALL.iter().filter(|algorithm| algorithm.is_password());
+        options.algs = of_passwords.map(|algorithm| algorithm.name().to_owned()).collect();
+    }
+    let key = Symmetric { k: Zeroizing::new(bytes.to_vec()), base_iv: None };
+    let offered = pem::offered(KeyMaterial::Symmetric(key));
+    offered.draft(&options, offline).map_err(|fault| fault.placed(None, options.kid.as_deref()))
 }
 
 /// What may be recorded.
@@ -97,7 +112,7 @@ pub(crate) enum Drafted {
 
 /// What a certificate is recorded as, unless it is that of one of our keys.
 pub(crate) enum Role {
-    Anchor(AnchorPolicy),
+    Anchor(Box<AnchorPolicy>),
     /// May stand on a path; is not trusted.
     Candidate,
     /// Proves its device. A key that cannot be recorded may still be one of ours.
@@ -126,10 +141,10 @@ pub(crate) fn read(bytes: &[u8], options: &ImportOptions, offline: bool) -> Resu
             Entry::Key(_) if options.anchor => {
                 return Err(Fault::whole("is a key: only a certificate is an anchor").placed(Some(index), None));
             }
-            Entry::Key(Placed { kid, offered }) => match offered.and_then(|offered| offered.draft(options, offline)) {
+            Entry::Key(placed) => match placed.offered.and_then(|offered| offered.draft(options, offline)) {
                 Ok(draft) => keys.push(Drafted::Key(Box::new(draft))),
                 Err(fault) if offline && several && fault.unsupported => {}
-                Err(fault) => return Err(fault.placed(Some(index), kid.as_deref())),
+                Err(fault) => return Err(fault.placed(Some(index), placed.kid.as_deref())),
             },
         }
     }
@@ -140,11 +155,11 @@ pub(crate) fn read(bytes: &[u8], options: &ImportOptions, offline: bool) -> Resu
 /// `is_end`: the first certificate of its file, which is the one that an operator means by `device`.
 fn role(certificate: &Certificate, options: &ImportOptions, offline: bool, is_end: bool) -> Result<Role, Fault> {
     if options.anchor {
-        return AnchorPolicy::of(certificate, options).map(Role::Anchor);
+        return AnchorPolicy::of(certificate, options).map(|policy| Role::Anchor(Box::new(policy)));
     }
     // Offline it proves itself, unless it is of a CA that somebody else made one.
     let proves_itself = offline && (!certificate.is_ca || certificate.is_self_issued());
-    if !proves_itself && !(is_end && options.device.is_some()) {
+    if !(proves_itself || is_end && options.device.is_some()) {
         return Ok(Role::Candidate);
     }
     let draft = certificate::offered(certificate).and_then(|offered| offered.draft(options, offline));
@@ -167,7 +182,7 @@ fn parse(bytes: &[u8]) -> Result<Vec<Entry>, Fault> {
 }
 
 fn keys(placed: Vec<Placed>) -> Vec<Entry> {
-    placed.into_iter().map(Entry::Key).collect()
+    placed.into_iter().map(|placed| Entry::Key(Box::new(placed))).collect()
 }
 
 #[cfg(test)]

@@ -83,7 +83,15 @@ impl Keystore {
     /// A keystore in memory, for offline `open`: lenient import (no device needed, algorithms by key type).
     pub fn ephemeral(defaults: Defaults) -> Result<Self, AdminError> {
         let (records, ring) = Records::in_memory(&RootKey::random()?)?;
-        Ok(Self { records, ring, cache: Cache::new(), paths: Paths::new(), defaults, offline: true, seen: AtomicI64::new(0) })
+        Ok(Self {
+            records,
+            ring,
+            cache: Cache::new(),
+            paths: Paths::new(),
+            defaults,
+            offline: true,
+            seen: AtomicI64::new(0),
+        })
     }
 
     /// Imports a JWK, JWK Set, COSE_Key, COSE_KeySet, PEM or DER file, of keys, certificates or CRLs: all of it or nothing.
@@ -97,6 +105,13 @@ impl Keystore {
             let recorder = Recorder { transaction, ring: &self.ring, dek, offline: self.offline, tenant };
             drafts.into_iter().map(|draft| recorder.record(draft)).collect()
         })
+    }
+
+    /// Takes a password as a key of its own, for PBES2 and for the password recipients of CMS, unless `options` name fewer
+    /// algorithms.
+    pub fn import_password(&self, password: &[u8], options: &ImportOptions) -> Result<Imported, AdminError> {
+        let draft = import::password(password, options, self.offline)?;
+        self.write(1, |transaction, dek| enrol::enrol(transaction, &self.ring, dek, self.offline, &draft))
     }
 
     /// Number of the state of keystore.db; another process's change makes it differ. Drops caches on a change.

@@ -260,3 +260,6 @@ fn pin(
 
 /// COSE number of SHA-256 (RFC 9054).
 const SHA_256: i64 = -16;
+
+#[cfg(test)]
+mod tests;

@@ -177,7 +177,7 @@ fn der(block: &str) -> Option<Zeroizing<Vec<u8>>> {
 }
 
 fn placed(material: Result<KeyMaterial, Fault>) -> Entry {
-    Entry::Key(Placed { kid: None, offered: material.map(offered) })
+    Entry::Key(Box::new(Placed { kid: None, offered: material.map(offered) }))
 }
 
 /// A key of which nothing else is said.

@@ -94,13 +94,7 @@ impl CrlRow {
     }
 }
 
-fn put(
-    transaction: &Connection,
-    dek: &Dek,
-    table: &str,
-    columns: &str,
-    values: &[Value],
-) -> Result<(), AdminError> {
+fn put(transaction: &Connection, dek: &Dek, table: &str, columns: &str, values: &[Value]) -> Result<(), AdminError> {
     let mac = dek.mac(&covered(table, values.iter().map(ValueRef::from)));
     let places = ", ?".repeat(values.len());
     let sql = format!("INSERT OR REPLACE INTO {table} ({columns}, mac) VALUES (?{places})");
@@ -113,7 +107,8 @@ fn put(
 pub(crate) fn known(connection: &Connection, ring: &Ring, tenant: &str) -> Result<Known, rusqlite::Error> {
     let mut tampered = Vec::new();
     let sql = format!("SELECT {COLUMNS}, mac FROM certificate WHERE tenant = ? ORDER BY created, id");
-    let certificates = select(connection, ring, ("certificate", &sql, MAC), tenant, CertificateRow::read, &mut tampered)?;
+    let certificates =
+        select(connection, ring, ("certificate", &sql, MAC), tenant, CertificateRow::read, &mut tampered)?;
     let sql = format!("SELECT {CRL_COLUMNS}, mac FROM crl WHERE tenant = ? ORDER BY created, issuer");
     let crls = select(connection, ring, ("crl", &sql, CRL_MAC), tenant, CrlRow::read, &mut tampered)?;
     Ok(Known { certificates, crls, tampered })

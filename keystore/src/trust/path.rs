@@ -107,7 +107,8 @@ impl<'a> Search<'a, '_> {
         };
         let anchors = std::slice::from_ref(&self.anchor.trusted);
         let algorithms = webpki::ALL_VERIFICATION_ALGS;
-        let path = leaf.verify_for_usage(algorithms, anchors, self.candidates, at, purposes, revocation, Some(&checked));
+        let path =
+            leaf.verify_for_usage(algorithms, anchors, self.candidates, at, purposes, revocation, Some(&checked));
         match path {
             Ok(_) => Ok(Path { anchor: self.anchor, from: window.get().0, until: window.get().1 }),
             Err(Error::UnknownIssuer) => Err(ours.get().unwrap_or(Flaw::Path)),
@@ -159,7 +160,8 @@ impl<'a> Search<'a, '_> {
             return Err(Flaw::Status);
         }
         let from = below().chain([anchor]).map(|of| of.not_before).max();
-        let until = below().chain([anchor]).map(|of| of.not_after).chain(crls().filter_map(|crl| crl.next_update)).min();
+        let until =
+            below().chain([anchor]).map(|of| of.not_after).chain(crls().filter_map(|crl| crl.next_update)).min();
         Ok((from.unwrap_or(i64::MAX), until.unwrap_or(i64::MIN)))
     }
 }

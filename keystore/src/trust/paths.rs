@@ -33,13 +33,7 @@ struct Found {
 
 impl Paths {
     pub(crate) fn new() -> Self {
-        let found = Bounded::with(
-            PATHS,
-            PATHS as u64,
-            UnitWeighter,
-            RandomState::new(),
-            DefaultLifecycle::default(),
-        );
+        let found = Bounded::with(PATHS, PATHS as u64, UnitWeighter, RandomState::new(), DefaultLifecycle::default());
         Self { known: RwLock::default(), found }
     }
 

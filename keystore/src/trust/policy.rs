@@ -80,7 +80,10 @@ impl AnchorPolicy {
 /// A CA's certificate (version 1, which cannot say so, included). A device's own is pinned, never an anchor.
 fn may_be_anchor(certificate: &Certificate) -> Result<(), Fault> {
     if !certificate.is_ca && !certificate.is_version_1() {
-        return Err(Fault::at("anchor", "must be the certificate of a CA; that of a device is pinned: say whose it is"));
+        return Err(Fault::at(
+            "anchor",
+            "must be the certificate of a CA; that of a device is pinned: say whose it is",
+        ));
     }
     if certificate.usage.is_some_and(|usage| !usage.key_cert_sign()) {
         return Err(Fault::at("anchor", "has a keyUsage without keyCertSign"));

@@ -61,7 +61,7 @@ impl Recorder<'_> {
     fn unpin(&self, draft: &Draft) -> Result<Vec<String>, AdminError> {
         let thumbprint = jwk_thumbprint(&draft.secrets.material);
         let found = records::key::by_thumbprint(self.transaction, self.ring, &thumbprint, false)?;
-        match found.and_then(Result::ok).filter(|row| !row.private() && !row.stated.names.is_empty()) {
+        match found.and_then(Result::ok).filter(|row| !row.stated.names.is_empty()) {
             Some(row) => {
                 records::key::remove(self.transaction, &row)?;
                 Ok(row.stated.names)
@@ -77,7 +77,7 @@ impl Recorder<'_> {
         };
         match (own, role) {
             (Some(row), _) => self.name(row, certificate.names(), true),
-            (None, Role::Anchor(policy)) => self.anchor(certificate, policy),
+            (None, Role::Anchor(policy)) => self.anchor(certificate, *policy),
             (None, Role::Pin(draft)) if !(self.offline && self.has_anchor()?) => {
                 enrol::enrol(self.transaction, self.ring, self.dek, self.offline, &*draft?)
             }
@@ -90,7 +90,7 @@ impl Recorder<'_> {
     fn own(&self, thumbprint: &str) -> Result<Option<KeyRow>, AdminError> {
         let found = records::key::by_thumbprint(self.transaction, self.ring, thumbprint, true)?.transpose();
         let found = found.map_err(|id| AdminError::Tampered(format!("key {id}")))?;
-        Ok(found.filter(|row| row.private() && row.tenant == self.tenant && row.sealed.is_some()))
+        Ok(found.filter(|row| row.tenant == self.tenant && row.sealed.is_some()))
     }
 
     /// Gives a key of ours further names.

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use paperknife_device::cose::algorithm::{Encryption, Mac, Management, Signature};
 use paperknife_device::cose::headers::{Buckets, ContentType, Headers};
-use paperknife_device::cose::key::Key;
 use paperknife_device::cose::recipient::{Announced, Inputs, Recipient, Sender, Source};
 use paperknife_device::cose::signature::Signer;
 use paperknife_device::cose::{Message, Nonce, Structure, Tagging};
+use paperknife_device::primitive::key::Key;
 use paperknife_device::provision::SysRng;
 
 use crate::cli::{Fault, file, keys, read_key_set};
