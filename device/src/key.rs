@@ -74,6 +74,13 @@ impl Kid {
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
+
+    /// The bytes as text, where they are letters, digits, `-` and `_` alone: what any format can carry.
+    #[cfg(feature = "std")]
+    pub(crate) fn as_text(&self) -> Option<&str> {
+        let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        core::str::from_utf8(&self.0).ok().filter(|text| text.as_bytes().iter().all(plain))
+    }
 }
 
 impl KidContext {

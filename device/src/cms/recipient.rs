@@ -214,6 +214,11 @@ impl Password {
         Self { password: Zeroizing::new(password.to_vec()), hash: Hash::Sha256, iterations, key_len: 32 }
     }
 
+    /// The same, of a symmetric key's bytes.
+    pub fn of_key(key: &Key, iterations: u32) -> Result<Self, SealError> {
+        Ok(Self::new(key.secret()?, iterations))
+    }
+
     /// `[3] SEQUENCE { 0, [0] keyDerivationAlgorithm, keyEncryptionAlgorithm, encryptedKey }`
     fn info<R: TryCryptoRng + ?Sized>(&self, key: &[u8], rng: &mut R) -> Result<Vec<u8>, SealError> {
         let arc = match self.key_len {
