@@ -20,8 +20,8 @@ mod serialization;
 mod text;
 mod way;
 
-pub use claims::read as claims;
 pub use algorithm::{Encryption, KeyManagement, Management, Signature};
+pub use claims::read as claims;
 pub use headers::{Header, Headers};
 pub use key::{Curve, PublicKey};
 pub use pk1::Pk1;

@@ -48,11 +48,7 @@ pub(super) fn open(
 }
 
 /// One attempt; none where it does not hold, for whatever reason.
-fn tried(
-    message: &Message,
-    attempt: &Attempt,
-    keystore: &Keystore,
-) -> Result<Option<(Vec<u8>, Authentic)>, Unopened> {
+fn tried(message: &Message, attempt: &Attempt, keystore: &Keystore) -> Result<Option<(Vec<u8>, Authentic)>, Unopened> {
     match recipe::run(message, attempt, keystore) {
         Ok(held) => Ok(Some(held)),
         Err(OpenError::Rejected) => Ok(None),

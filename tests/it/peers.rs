@@ -14,7 +14,7 @@ mod cose;
 mod jose;
 
 /// The interpreter with the peers, made by `make test`.
-fn python() -> PathBuf {
+pub(crate) fn python() -> PathBuf {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("a target folder");
     let python = target.join("peers-venv/bin/python");
     assert!(python.is_file(), "{} is not there: run `make peers` (`make test` does)", python.display());

@@ -36,7 +36,8 @@ fn named(keystore: &Keystore, arrival: &Arrival<'_>, headers: &Headers) -> Resul
     if let Some(kid) = &headers.kid {
         return look_up(Some(Name::Kid(kid.value.as_bytes())));
     }
-    let leaf: Option<[u8; 32]> = headers.x5c.as_ref().and_then(|x5c| x5c.value.first()).map(|der| Sha256::digest(der).into());
+    let leaf: Option<[u8; 32]> =
+        headers.x5c.as_ref().and_then(|x5c| x5c.value.first()).map(|der| Sha256::digest(der).into());
     match (&headers.x5t_s256, &leaf, &headers.x5t) {
         (Some(x5t), Some(leaf), _) if x5t.value != leaf => Err(Unopened::Certificate),
         (Some(x5t), ..) => look_up(Some(Name::Thumbprint { hash: SHA_256, value: &x5t.value })),

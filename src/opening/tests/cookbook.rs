@@ -281,7 +281,8 @@ fn the_keys_of_the_cookbook_load() {
     for file in files {
         let keystore = Keystore::ephemeral(Defaults::default()).unwrap();
         let bytes = std::fs::read(folder.join("jwk").join(file)).unwrap();
-        let options = ImportOptions { also: off_by_default(&Compat::default(), Some(Format::Jose)), ..ImportOptions::default() };
+        let options =
+            ImportOptions { also: off_by_default(&Compat::default(), Some(Format::Jose)), ..ImportOptions::default() };
         assert_eq!(keystore.import(&bytes, &options).unwrap().len(), 1, "{file}");
     }
 }

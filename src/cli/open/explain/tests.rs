@@ -8,7 +8,7 @@ use paperknife_device::seal::{Options, Shape};
 use paperknife_device::sequence::Memory;
 use serde_json::{Value, json};
 
-use super::{Scene, run, with_records};
+use super::{Given, Scene, run, with_records};
 use crate::guard::{Arrival, Guess};
 use crate::item::{Claims, Compat, Sealed, Timestamp};
 use crate::opening::explain::{Explanation, Remedy};
@@ -55,7 +55,7 @@ fn explained(keys: &Value, sealed: &[u8], claims: &Claims, audience: &str) -> Ex
     };
     let scene = Scene {
         keys: vec![keys.clone()],
-        opaque: Vec::new(),
+        given: Given::default(),
         off: Vec::new(),
         audience: vec![audience.to_owned()],
         arrival,
