@@ -78,7 +78,6 @@ impl Fault {
     reason = "one at a time, never in a collection: an allocation would cost more than the room"
 )]
 #[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "COSE, the common case, shall cost no allocation")]
 pub enum Envelope {
     /// A CMS message.
     Cms(cms::Message),
