@@ -7,6 +7,7 @@
 
 use keystore::key::KeyRef;
 use keystore::recipe::Authentic;
+use keystore::trust::Flaw;
 use keystore::{Keystore, OpenError};
 
 use crate::envelope::{Binding, Claims, Envelope, Fault, Reading};
@@ -14,6 +15,7 @@ use crate::guard::Arrival;
 use crate::guard::admit::{Admitted, Candidates};
 use crate::item::{ContentType, Countersigned, Format, KeyName};
 
+mod certificate;
 mod cose;
 mod jose;
 
@@ -32,6 +34,8 @@ pub enum Unopened {
     Tampered(String),
     /// A failure of ours. No verdict.
     Failed(String),
+    /// The certificate of a sender is known, but not to be used.
+    Unusable(Flaw),
 }
 
 impl From<OpenError> for Unopened {

@@ -173,6 +173,10 @@ impl Context {
             Unopened::Certificate => {
                 self.refused(Reason::KeyNotUsable, "a certificate other than the one that x5t names", None)
             }
+            Unopened::Unusable(flaw) => {
+                let detail = format!("the certificate of the sender may not be used: {flaw}");
+                self.refused(Reason::KeyNotUsable, &detail, None)
+            }
             Unopened::Inner(fault) => self.refused(fault.reason, fault.detail, None),
             Unopened::KeyUnknown(key_names) => {
                 Stop::Held(Held { reason: Reason::NoKey, format: Some(self.format), key_names, detail: None })
@@ -196,8 +200,7 @@ fn fault_of_ours(format: Option<Format>, detail: &str) -> Held {
 }
 
 fn first_kid(envelope: &Envelope) -> Option<Vec<u8>> {
-    let crate::item::KeyName::Kid(kid) = envelope.key_names().into_iter().next()?;
-    Some(kid)
+    envelope.key_names().first()?.kid().map(<[u8]>::to_vec)
 }
 
 #[cfg(test)]
