@@ -10,10 +10,13 @@ pub(crate) mod pem;
 
 use std::borrow::Cow;
 
+use zeroize::Zeroizing;
+
 use crate::certificate::Certificate;
 use crate::error::ImportError;
 use crate::import::draft::{Draft, Offered};
 use crate::key::Algorithm;
+use crate::private_key::{KeyMaterial, Symmetric};
 use crate::trust::policy::AnchorPolicy;
 use crate::trust::revocation::Crl;
 
@@ -86,6 +89,18 @@ enum Entry {
     Certificate(Box<Certificate>),
     Crl(Box<Crl>),
     Key(Box<Placed>),
+}
+
+/// A password as a key.
+pub(crate) fn password(bytes: &[u8], options: &ImportOptions, offline: bool) -> Result<Draft, ImportError> {
+    let mut options = options.clone();
+    if options.algs.is_empty() {
+        let of_passwords = Algorithm::ALL.iter().filter(|algorithm| algorithm.is_password());
+        options.algs = of_passwords.map(|algorithm| algorithm.name().to_owned()).collect();
+    }
+    let key = Symmetric { k: Zeroizing::new(bytes.to_vec()), base_iv: None };
+    let offered = pem::offered(KeyMaterial::Symmetric(key));
+    offered.draft(&options, offline).map_err(|fault| fault.placed(None, options.kid.as_deref()))
 }
 
 /// What may be recorded.

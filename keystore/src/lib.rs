@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod backup;
 mod cache;
 mod cbor;
 mod certificate;
@@ -105,6 +106,13 @@ impl Keystore {
             let recorder = Recorder { transaction, ring: &self.ring, dek, offline: self.offline, tenant };
             drafts.into_iter().map(|draft| recorder.record(draft)).collect()
         })
+    }
+
+    /// Takes a password as a key of its own, for PBES2 and for the password recipients of CMS, unless `options` name fewer
+    /// algorithms.
+    pub fn import_password(&self, password: &[u8], options: &ImportOptions) -> Result<Imported, AdminError> {
+        let draft = import::password(password, options, self.offline)?;
+        self.write(1, |transaction, dek| enrol::enrol(transaction, &self.ring, dek, self.offline, &draft))
     }
 
     /// Number of the state of keystore.db; another process's change makes it differ. Drops caches on a change.

@@ -116,6 +116,15 @@ impl Given<'_> {
         Ok(found)
     }
 
+    /// Our key, to whose certificate the sender sealed: by its names alone.
+    pub(in crate::open) fn own(&self, asks: &Asks<'_>) -> Result<Found, Unopened> {
+        let name = self.name()?;
+        let Some(KeyName::Thumbprint { hash, value }) = &name else { return Ok(Found::default()) };
+        let named = Name::Thumbprint { hash: *hash, value };
+        let keys = asks.known(asks.keystore.find(asks.arrival.tenant, Some(named))?);
+        Ok(Found { name: name.filter(|_| keys.is_empty()), keys, flaw: None })
+    }
+
     /// Where the envelope leaves the certificate out: a pinned one, else one that is recorded.
     fn by_hash(&self, asks: &Asks<'_>, usage: Usage, bound: bool, found: &mut Found) -> Result<(), Unopened> {
         let Some((hash, value)) = self.thumbprint else { return Ok(()) };

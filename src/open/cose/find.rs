@@ -116,13 +116,9 @@ impl<'a> Finder<'a> {
     }
 
     fn own(&mut self, given: &Given<'_>) -> Result<Vec<KeyRef>, Unopened> {
-        let Some(name) = given.name()? else { return Ok(Vec::new()) };
-        let keys = match &name {
-            KeyName::Thumbprint { hash, value } => self.look_up(Some(Name::Thumbprint { hash: *hash, value }))?,
-            KeyName::IssuerSerial { .. } | KeyName::Kid(_) | KeyName::Ski(_) => Vec::new(),
-        };
-        self.names.push(name);
-        Ok(keys)
+        let found = given.own(&self.asks)?;
+        self.names.extend(found.name);
+        Ok(found.keys)
     }
 
     /// Whose static key one of ours agrees with: one that is known by name, the one of our key's record, or what the

@@ -2,6 +2,7 @@
 
 use paperknife_device::algorithm::{ContentAlgorithm, SignatureAlgorithm};
 use paperknife_device::device::Device;
+use paperknife_device::format::Format;
 use paperknife_device::provision::{Blueprint, Kids, SysRng, provision};
 use paperknife_device::seal::{Options, Shape};
 use paperknife_device::sequence::Memory;
@@ -25,6 +26,7 @@ struct Sample {
 fn sample(shape: Shape, options: &Options) -> Sample {
     let blueprint = Blueprint {
         device: DEVICE,
+        format: Format::Cose,
         audience: AUDIENCE,
         paths: &[Some(PATHS[0]), Some(PATHS[1])],
         shapes: &[shape],
