@@ -73,12 +73,7 @@ impl Fault {
 }
 
 /// One parsed layer, which outlives the plaintext that it was found in.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "one at a time, never in a collection: an allocation would cost more than the room"
-)]
 #[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "COSE, the common case, shall cost no allocation")]
 pub enum Envelope {
     /// A CMS message.
     Cms(cms::Message),

@@ -27,12 +27,7 @@ pub enum Candidates {
 }
 
 /// A layer that may be tried.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "one at a time, never in a collection: an allocation would cost more than the room"
-)]
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "COSE, the common case, shall cost no allocation")]
 pub enum Admitted {
     /// A CMS message.
     Cms(cms::Admitted),
