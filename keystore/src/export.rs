@@ -96,7 +96,7 @@ impl PublicKeyInfo {
             kid: kid_text(&row.kid),
             r#use: row.purpose.name(),
             // AKP has no form without: the name tells the parameter set.
-            alg: alg.and_then(|alg| alg.jose().or(alg.kem().map(|_| alg.name()))),
+            alg: alg.and_then(|alg| alg.jose().or_else(|| alg.kem().map(|_| alg.name()))),
             paperknife: Beside {
                 kid_hex: hex::encode(&row.kid),
                 algs: row.algs.iter().map(|algorithm| algorithm.name()).collect(),
