@@ -100,20 +100,14 @@ fn opened(row: &Row) -> Result<(), String> {
     let content = match row.what {
         What::Jwe(management, _) => {
             let by = decrypter(management, &key)?;
-            let content = if compact {
-                jwe::deserialize_compact(&sealed, &*by)
-            } else {
-                jwe::deserialize_json(&sealed, &*by)
-            };
+            let content =
+                if compact { jwe::deserialize_compact(&sealed, &*by) } else { jwe::deserialize_json(&sealed, &*by) };
             content.map(|(content, _)| content)
         }
         What::Jws(signature) => {
             let by = verifier(signature, &key)?;
-            let content = if compact {
-                jws::deserialize_compact(&sealed, &*by)
-            } else {
-                jws::deserialize_json(&sealed, &*by)
-            };
+            let content =
+                if compact { jws::deserialize_compact(&sealed, &*by) } else { jws::deserialize_json(&sealed, &*by) };
             content.map(|(content, _)| content)
         }
     };
