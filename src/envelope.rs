@@ -4,14 +4,14 @@
 //! What it hands on is names of keys, ranges of received bytes, and builders of the structures that a layer
 //! authenticates, always over the bytes received and never over a re-encoding.
 
-use std::sync::Arc;
-
 use crate::item::{Compat, CoseType, Format, KeyName, Reason, Sealed};
 
 mod binding;
+mod claims;
 pub mod cose;
 
 pub use binding::Binding;
+pub use claims::Claims;
 
 /// Limits of threats.md §2 and cose.md §6, checked before allocation.
 #[derive(Clone, Copy, Debug)]
@@ -93,12 +93,6 @@ impl Envelope {
         }
     }
 
-    /// Parses what a layer held, where its content type says that it is an envelope again.
-    pub fn parse_inner(bytes: &Arc<[u8]>, cose_type: CoseType, reading: &Reading<'_>) -> Result<Self, Fault> {
-        let reading = reading.within();
-        Ok(Self::Cose(cose::Message::parse(bytes, Some(cose_type), cose::Place::Inner, &reading)?))
-    }
-
     /// The family.
     pub const fn format(&self) -> Format {
         match self {
@@ -123,7 +117,7 @@ impl Envelope {
     /// The names by which this layer asks for keys; none where it names no key.
     pub fn key_names(&self) -> Vec<KeyName> {
         match self {
-            Self::Cose(message) => message.kids().map(|kid| KeyName::Kid(kid.to_vec())).collect(),
+            Self::Cose(message) => message.key_names(),
         }
     }
 }

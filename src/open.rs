@@ -2,34 +2,19 @@
 //!
 //! May import `item`, `envelope`, `guard`, `guard::admit`, keystore operations and sha2. It joins what an envelope
 //! builds from received bytes with what the key's record adds into one `Recipe`; shared secret, KEK and CEK stay in the
-//! strongroom. A [`Proof`] is made of the strongroom's own `Authentic` values and of nothing else.
-
-use std::ops::Range;
-use std::sync::Arc;
+//! strongroom. A [`Proof`] is made of the strongroom's own `Authentic` values and of nothing else. A child for each
+//! family of envelopes; what they establish has one form, which stands here.
 
 use keystore::key::KeyRef;
 use keystore::recipe::Authentic;
 use keystore::{Keystore, OpenError};
-use sha2::{Digest, Sha256};
 
-use crate::envelope::cose::headers::{Bucket, Claims, Header};
-use crate::envelope::cose::{Message, Way, nested_type};
-use crate::envelope::{Binding, Envelope, Fault, Reading};
-use crate::guard::admit::{Admitted, Attempt};
-use crate::item::{ContentType, CoseType, Countersigned, KeyName};
-use crate::open::recipe::nonce;
+use crate::envelope::{Binding, Claims, Envelope, Fault, Reading};
+use crate::guard::Arrival;
+use crate::guard::admit::{Admitted, Candidates};
+use crate::item::{ContentType, Countersigned, Format, KeyName};
 
-mod countersign;
-mod find;
-mod recipe;
-
-pub use find::find;
-
-/// Most trials of an AEAD layer, and of one where each costs a public-key operation (profile.md §4, cose.md §6).
-const TRIALS: usize = 16;
-const PUBLIC_KEY_TRIALS: usize = 6;
-/// Most public-key operations of a message's layer, countersignatures included (cose.md §6).
-const PUBLIC_KEY_OPERATIONS: usize = 8;
+mod cose;
 
 /// Why a layer did not open.
 #[derive(Debug)]
@@ -102,9 +87,11 @@ pub struct Proof {
 #[derive(Debug)]
 pub struct ProvenLayer {
     authentic: Authentic,
+    format: Format,
+    structure: &'static str,
+    signed: bool,
     management: Option<&'static str>,
     binding: Binding,
-    structure: CoseType,
     countersignatures: Vec<Countersigned>,
     sequence: Option<u64>,
     kid_context: Option<Vec<u8>>,
@@ -160,14 +147,19 @@ impl ProvenLayer {
         &self.binding
     }
 
-    /// The structure, as in its standard.
-    pub const fn structure(&self) -> &'static str {
-        self.structure.name()
+    /// The family.
+    pub const fn format(&self) -> Format {
+        self.format
     }
 
-    /// Whether a signature makes the layer authentic; else an AEAD does.
+    /// The structure, as in its standard.
+    pub const fn structure(&self) -> &'static str {
+        self.structure
+    }
+
+    /// Whether a signature makes the layer authentic; else an AEAD or a MAC does.
     pub const fn is_signed(&self) -> bool {
-        self.structure.signs()
+        self.signed
     }
 
     /// The countersignatures on the layer, verified or not.
@@ -175,7 +167,7 @@ impl ProvenLayer {
         &self.countersignatures
     }
 
-    /// The Partial IV as a number.
+    /// The sequence number.
     pub const fn sequence(&self) -> Option<u64> {
         self.sequence
     }
@@ -196,165 +188,22 @@ impl ProvenLayer {
     }
 }
 
-/// Tries an admitted layer: fitting bindings under each key first; the others only if none opens. Of a COSE_Sign one
-/// signer suffices, or `all_signers` that are known must hold.
+/// The keys that a layer names, pending ones left out. None known: [`Unopened::KeyUnknown`].
+pub fn find(keystore: &Keystore, arrival: &Arrival<'_>, envelope: &Envelope) -> Result<Candidates, Unopened> {
+    match envelope {
+        Envelope::Cose(message) => cose::find(keystore, arrival, message).map(Candidates::Cose),
+    }
+}
+
+/// Tries an admitted layer under each of its keys.
 pub fn open(
     admitted: &Admitted,
     proof: Proof,
     keystore: &Keystore,
     reading: &Reading<'_>,
-    all_signers: bool,
+    arrival: &Arrival<'_>,
 ) -> Result<Layer, Unopened> {
-    let Envelope::Cose(message) = admitted.envelope();
-    if all_signers && message.structure() == CoseType::Sign {
-        others_hold(message, admitted, keystore)?;
+    match admitted {
+        Admitted::Cose(admitted) => cose::open(admitted, proof, keystore, reading, arrival.all_signers),
     }
-    let mut trials = if costs_public_key_operations(message) { PUBLIC_KEY_TRIALS } else { TRIALS };
-    for bindings in [Attempt::fitting, Attempt::diagnostic] {
-        for attempt in admitted.attempts() {
-            let mut bindings = bindings(attempt);
-            bindings.truncate(trials);
-            trials -= bindings.len();
-            if bindings.is_empty() {
-                continue;
-            }
-            match recipe::run(message, attempt, &bindings, proof.innermost(), keystore) {
-                Ok((cleartext, authentic)) => {
-                    let binding = bindings.swap_remove(authentic.trial());
-                    let opened = Authenticated { message, attempt, binding, authentic };
-                    let spare = PUBLIC_KEY_OPERATIONS - PUBLIC_KEY_TRIALS + trials.min(PUBLIC_KEY_TRIALS);
-                    return opened.layer(cleartext, proof, keystore, reading, spare);
-                }
-                Err(OpenError::Rejected) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-    }
-    Err(Unopened::AuthFailed)
-}
-
-const fn costs_public_key_operations(message: &Message) -> bool {
-    !matches!(message.structure(), CoseType::Encrypt0 | CoseType::Mac0)
-}
-
-/// Every signer with a known key holds under one of its keys.
-fn others_hold(message: &Message, admitted: &Admitted, keystore: &Keystore) -> Result<(), Unopened> {
-    let mut ways: Vec<Way> = admitted.attempts().iter().map(Attempt::way).collect();
-    ways.dedup();
-    for way in ways {
-        let mut held = false;
-        for attempt in admitted.attempts().iter().filter(|attempt| attempt.way() == way) {
-            match recipe::run(message, attempt, &attempt.fitting(), None, keystore) {
-                Ok(_) => held = true,
-                Err(OpenError::Rejected) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        if !held {
-            return Err(Unopened::AuthFailed);
-        }
-    }
-    Ok(())
-}
-
-/// A layer that the strongroom found authentic, and how.
-struct Authenticated<'a> {
-    message: &'a Message,
-    attempt: &'a Attempt,
-    binding: Binding,
-    authentic: Authentic,
-}
-
-impl Authenticated<'_> {
-    /// Its facts join the proof, and its content is an envelope again where its type says so.
-    fn layer(
-        self,
-        cleartext: Vec<u8>,
-        proof: Proof,
-        keystore: &Keystore,
-        reading: &Reading<'_>,
-        spare: usize,
-    ) -> Result<Layer, Unopened> {
-        let message = self.message;
-        let content = if message.structure().encrypts() { cleartext } else { message.content().to_vec() };
-        let nested = protected(&message.headers().content_type).as_ref().and_then(nested_type);
-        // Only what the sender authenticated identifies a message: an outer layer can be made anew around it.
-        let identity = if nested.is_none() { self.identity() } else { [0; 16] };
-        let key = self.authentic.key();
-        let countersignatures =
-            countersign::verify(message, &self.binding, &key.tenant, keystore, reading.compat, spare)?;
-        let proof = proof.and(self.proven(countersignatures));
-        match nested {
-            None => Ok(Layer::Content(Opened { proof, content, identity })),
-            Some(cose_type) => {
-                let inner = Envelope::parse_inner(&Arc::from(content), cose_type, reading).map_err(Unopened::Inner)?;
-                Ok(Layer::Envelope(Box::new(inner), proof))
-            }
-        }
-    }
-
-    fn proven(self, countersignatures: Vec<Countersigned>) -> ProvenLayer {
-        let (message, authentic) = (self.message, &self.authentic);
-        ProvenLayer {
-            management: self.attempt.management(),
-            structure: message.structure(),
-            sequence: sequence(message, authentic),
-            kid_context: proven_bytes(message, authentic, &message.headers().kid_context),
-            claims: protected(&message.headers().claims),
-            content_type: protected(&message.headers().content_type),
-            countersignatures,
-            binding: self.binding,
-            authentic: self.authentic,
-        }
-    }
-
-    /// What identifies a message: tenant, key, the structure that was authenticated, and for what is encrypted the nonce
-    /// and the ciphertext (threats.md A2). Never the raw envelope, which a relay can re-encode, and never a signature,
-    /// which has many forms.
-    fn identity(&self) -> [u8; 16] {
-        let (message, key) = (self.message, self.authentic.key());
-        let mut hash = Sha256::new();
-        let mut part = |bytes: &[u8]| {
-            hash.update((bytes.len() as u64).to_be_bytes());
-            hash.update(bytes);
-        };
-        part(key.tenant.as_bytes());
-        part(key.id.as_bytes());
-        part(&key.version.to_be_bytes());
-        part(&message.authenticated(self.attempt.way(), &self.binding));
-        if message.structure().encrypts() {
-            part(nonce(message));
-            part(kid_context(message).unwrap_or_default());
-            part(message.content());
-        }
-        let digest = hash.finalize();
-        let mut identity = [0; 16];
-        identity.copy_from_slice(&digest[..16]);
-        identity
-    }
-}
-
-fn kid_context(message: &Message) -> Option<&[u8]> {
-    message.headers().kid_context.as_ref().map(|context| message.slice(&context.value))
-}
-
-/// A header counts as proven from the protected bucket alone.
-fn protected<T: Clone>(header: &Option<Header<T>>) -> Option<T> {
-    header.as_ref().filter(|header| header.bucket == Bucket::Protected).map(|header| header.value.clone())
-}
-
-/// Partial IV and kid context of an AEAD layer are authenticated by effect wherever they stand: they make the nonce and
-/// the key. In other layers they are only numbers, proven from the protected bucket alone.
-fn proven_bytes(message: &Message, authentic: &Authentic, header: &Option<Header<Range<usize>>>) -> Option<Vec<u8>> {
-    let header = header.as_ref()?;
-    let by_effect = message.structure() == CoseType::Encrypt0 && authentic.key().policy.derive;
-    (by_effect || header.bucket == Bucket::Protected).then(|| message.slice(&header.value).to_vec())
-}
-
-fn sequence(message: &Message, authentic: &Authentic) -> Option<u64> {
-    let header = message.headers().partial_iv.as_ref()?;
-    let by_effect = message.structure().encrypts() && !message.is_unauthenticated();
-    let bytes = (by_effect || header.bucket == Bucket::Protected).then(|| message.slice(&header.value))?;
-    let counted = bytes.len() <= 8 && authentic.proves_sender();
-    counted.then(|| bytes.iter().fold(0, |number, &byte| number << 8 | u64::from(byte)))
 }

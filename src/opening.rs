@@ -112,7 +112,7 @@ fn unseal(
         if house.budgets.is_exhausted(arrival.relay, &admitted) {
             return Err(context.refused(Reason::BudgetExhausted, "this relay failed too often on this key", None));
         }
-        match open::open(&admitted, proof, &house.keystore, &reading, arrival.all_signers) {
+        match open::open(&admitted, proof, &house.keystore, &reading, arrival) {
             Ok(Layer::Envelope(inner, so_far)) => (envelope, proof) = (*inner, so_far),
             Ok(Layer::Content(opened)) => break opened,
             Err(why) => {

@@ -12,7 +12,7 @@ use minicbor::Decoder;
 use minicbor::data::Type;
 
 use crate::envelope::{Fault, Reading};
-use crate::item::{Compat, ContentType, CoseType, Departure, Reason};
+use crate::item::{Compat, ContentType, CoseType, Departure, KeyName, Reason};
 
 mod algorithm;
 mod countersign;
@@ -295,6 +295,11 @@ impl Message {
     pub fn kids(&self) -> impl Iterator<Item = &[u8]> {
         let named = self.ways().into_iter().filter_map(|way| self.naming(way).kid.as_ref());
         named.map(|kid| self.slice(&kid.value))
+    }
+
+    /// The names by which this layer asks for keys; none where it names no key.
+    pub fn key_names(&self) -> Vec<KeyName> {
+        self.kids().map(|kid| KeyName::Kid(kid.to_vec())).collect()
     }
 
     /// The structure that the content is again, where its content type says so: a CoAP Content-Format of RFC 9052 §10.3

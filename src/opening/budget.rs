@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use keystore::key::KeyRef;
 
-use crate::guard::admit::{Admitted, Attempt};
+use crate::guard::admit::Admitted;
 
 /// Failures after which a relay's envelopes for a key are refused: by then one forgery has odds of 2^-48.
 const MOST: u32 = 1 << 16;
@@ -43,12 +43,12 @@ impl Budgets {
         }
         let spent = self.lock();
         let at_end = |key: &KeyRef| spent.get(&name(relay, key)).is_some_and(|&spent| spent >= self.most);
-        short_tagged(admitted).any(at_end)
+        admitted.short_tagged().any(at_end)
     }
 
     /// Counts a failure.
     pub(super) fn spend(&self, relay: &str, admitted: &Admitted) {
-        for key in short_tagged(admitted) {
+        for key in admitted.short_tagged() {
             self.touched.store(true, Ordering::Relaxed);
             let mut spent = self.lock();
             let spent = spent.entry(name(relay, key)).or_default();
@@ -67,8 +67,4 @@ impl Budgets {
 
 fn name(relay: &str, key: &KeyRef) -> (String, String) {
     (relay.to_owned(), key.id.clone())
-}
-
-fn short_tagged(admitted: &Admitted) -> impl Iterator<Item = &KeyRef> {
-    admitted.attempts().iter().filter(|attempt| attempt.algorithm().has_short_tag()).map(Attempt::key)
 }

@@ -87,7 +87,7 @@ impl Message {
         shown.put(
             "claims",
             headers.claims.as_ref(),
-            |claims| json!({"sub": claims.sub, "aud": claims.aud, "iat": claims.iat}),
+            |claims| json!({"sub": claims.sub, "aud": claims.aud.first(), "iat": claims.iat}),
         );
         shown.put("ephemeral_key", headers.ephemeral.as_ref(), |key| self.describe_key(key));
         for (label, header) in &headers.rare {

@@ -11,7 +11,7 @@ use minicbor::data::Type;
 use super::countersign::{self, Countersignature};
 use super::key::{self, PublicKey};
 use super::x509::{self, Certificates, Thumbprint};
-use crate::envelope::Fault;
+use crate::envelope::{Claims, Fault};
 use crate::item::{Compat, ContentType, Departure, Reason};
 
 /// Most labels in crit (cose.md §6).
@@ -66,19 +66,6 @@ impl std::fmt::Display for Label {
             Self::Text(text) => text.fmt(out),
         }
     }
-}
-
-/// CWT claims (RFC 8392 §3.1) in header 15 (RFC 9597).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Claims {
-    /// 2: subject.
-    pub sub: Option<String>,
-    /// 3: audience.
-    pub aud: Option<String>,
-    /// 6: issued at, seconds since the epoch.
-    pub iat: Option<i64>,
-    /// A known claim of another type than its due, or a claim outside the profile: refused only by policy.
-    pub faulty: bool,
 }
 
 /// A header that few messages carry.
@@ -449,7 +436,7 @@ fn claims(decoder: &mut Decoder<'_>) -> Result<Claims, Fault> {
 fn claim(claims: &mut Claims, label: &Label, decoder: &mut Decoder<'_>) -> Option<()> {
     match label {
         Label::Int(2) => claims.sub = Some(claim_text(decoder)?),
-        Label::Int(3) => claims.aud = Some(claim_text(decoder)?),
+        Label::Int(3) => claims.aud = vec![claim_text(decoder)?],
         Label::Int(6) => claims.iat = Some(i64::try_from(decoder.u64().ok()?).ok()?),
         Label::Int(7) => {
             (4..=16).contains(&decoder.bytes().ok()?.len()).then_some(())?;

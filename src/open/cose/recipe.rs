@@ -10,7 +10,7 @@ use keystore::{Keystore, OpenError};
 
 use crate::envelope::Binding;
 use crate::envelope::cose::{self, Curve, Message, Ordinate, PublicKey, Recipient};
-use crate::guard::admit::{Attempt, Peer as Side};
+use crate::guard::admit::cose::{Attempt, Peer as Side};
 use crate::item::CoseType;
 
 /// Runs one recipe: one key, all its bindings. `under` is the authentic layer around.

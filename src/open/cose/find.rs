@@ -6,11 +6,10 @@ use keystore::Keystore;
 use keystore::key::{KeyRef, Name, Status};
 use sha2::{Digest, Sha256};
 
-use crate::envelope::Envelope;
 use crate::envelope::cose::headers::{Headers, Rare};
 use crate::envelope::cose::{Management, Message, Recipient, Way};
 use crate::guard::Arrival;
-use crate::guard::admit::{Candidate, Peer};
+use crate::guard::admit::cose::{Candidate, Peer};
 use crate::item::CoseType;
 use crate::open::Unopened;
 
@@ -23,8 +22,11 @@ const OWN: (i64, &[i64]) = (34, &[33, 32]);
 const SENDER: (i64, &[i64]) = (-27, &[-29]);
 
 /// The keys that a layer names: 0–8 for each name, pending ones left out. None known: [`Unopened::KeyUnknown`].
-pub fn find(keystore: &Keystore, arrival: &Arrival<'_>, envelope: &Envelope) -> Result<Vec<Candidate>, Unopened> {
-    let Envelope::Cose(message) = envelope;
+pub(in crate::open) fn find(
+    keystore: &Keystore,
+    arrival: &Arrival<'_>,
+    message: &Message,
+) -> Result<Vec<Candidate>, Unopened> {
     let finder = Finder { keystore, arrival, message };
     let mut candidates = Vec::new();
     match message.structure() {
@@ -35,7 +37,7 @@ pub fn find(keystore: &Keystore, arrival: &Arrival<'_>, envelope: &Envelope) -> 
             }
         }
     }
-    if candidates.is_empty() { Err(Unopened::KeyUnknown(envelope.key_names())) } else { Ok(candidates) }
+    if candidates.is_empty() { Err(Unopened::KeyUnknown(message.key_names())) } else { Ok(candidates) }
 }
 
 struct Finder<'a> {
