@@ -85,9 +85,9 @@ pub fn find(house: &House, arrival: &Arrival<'_>, sealed: &Sealed) -> Result<Fin
     walk(house, arrival, sealed, &mut 0)
 }
 
-/// The same, and counts in `authentic` the layers that opened.
-fn walk(house: &House, arrival: &Arrival<'_>, sealed: &Sealed, authentic: &mut usize) -> Result<Finding, Failure> {
-    match unseal(house, arrival, sealed, authentic) {
+/// The same, and says in `layer` at which it ended, the outermost being 0.
+fn walk(house: &House, arrival: &Arrival<'_>, sealed: &Sealed, layer: &mut usize) -> Result<Finding, Failure> {
+    match unseal(house, arrival, sealed, layer) {
         Ok((settled, payload)) => Ok(Finding::Opened(Box::new(settled), payload)),
         Err(Stop::Held(held)) => Ok(Finding::Held(held)),
         Err(Stop::Refused(refusal)) => Ok(Finding::Refused(refusal)),
@@ -99,7 +99,7 @@ fn unseal(
     house: &House,
     arrival: &Arrival<'_>,
     sealed: &Sealed,
-    authentic: &mut usize,
+    layer: &mut usize,
 ) -> Result<(Settled, Payload), Stop> {
     let recognised = || envelope::recognise(&sealed.bytes, sealed.cose_type);
     let reading = Reading { limits: &house.limits, compat: arrival.compat, detached: arrival.detached };
@@ -108,7 +108,8 @@ fn unseal(
     let mut proof = Proof::none();
     let opened = loop {
         let keys = open::find(&house.keystore, arrival, &envelope).map_err(|why| context.unopened(why))?;
-        let admitted = guard::admit::admit(envelope, keys, arrival).map_err(|denied| context.denied(denied))?;
+        let admitted =
+            guard::admit::admit(envelope, keys, &arrival.at_layer(*layer)).map_err(|denied| context.denied(denied))?;
         if house.budgets.is_exhausted(arrival.relay, &admitted) {
             return Err(context.refused(Reason::BudgetExhausted, "this relay failed too often on this key", None));
         }
@@ -119,15 +120,19 @@ fn unseal(
                 if matches!(why, Unopened::AuthFailed) {
                     house.budgets.spend(arrival.relay, &admitted);
                 }
+                *layer += usize::from(matches!(why, Unopened::Inner(_)));
                 return Err(context.unopened(why));
             }
         }
-        *authentic = proof.layers().len();
-        if *authentic >= house.limits.layers {
+        *layer = proof.layers().len();
+        if *layer >= house.limits.layers {
             return Err(context.refused(Reason::Malformed, "more layers than allowed", None));
         }
     };
-    let settled = guard::settle::settle(opened, arrival).map_err(|denied| context.denied(denied))?;
+    let settled = guard::settle::settle(opened, arrival).map_err(|denied| {
+        *layer = denied.layer.unwrap_or(*layer);
+        context.denied(denied)
+    })?;
     let payload = decode(&settled, arrival);
     Ok((settled, payload)) // identity and sequence: in the commit
 }

@@ -17,14 +17,18 @@ const SENML_CBOR: u64 = 112;
 pub fn settle(opened: Opened, arrival: &Arrival<'_>) -> Result<Settled, Denied> {
     let layers = opened.proof().layers();
     let sender = sender(layers);
+    let innermost = layers.len().saturating_sub(1);
+    let proving = layers.iter().rposition(ProvenLayer::proves_sender).unwrap_or(innermost);
     if sender.is_none() && !arrival.unauthenticated_sender {
-        return Err(Denied::new(Reason::UnauthenticatedSender, "encrypted to our public key, and nobody signed it"));
+        let detail = "encrypted to our public key, and nobody signed it";
+        return Err(Denied::new(Reason::UnauthenticatedSender, detail).at(innermost));
     }
     let device = sender.and_then(|layer| layer.key().device.clone());
-    judge(&opened, sender, arrival)
-        .map(|flags| facts(opened, flags))
-        .map(Settled::new)
-        .map_err(|denied| Denied { device, ..denied })
+    judge(&opened, sender, arrival).map(|flags| facts(opened, flags)).map(Settled::new).map_err(|denied| Denied {
+        device,
+        layer: denied.layer.or(Some(proving)),
+        ..denied
+    })
 }
 
 /// The layer that authenticates the sender: the innermost that can.
@@ -72,15 +76,17 @@ fn shape(layers: &[ProvenLayer], sender: &ProvenLayer) -> Result<(), Denied> {
 
 fn binding(layers: &[ProvenLayer]) -> Result<(), Denied> {
     let detail = "sealed for another path or audience than claimed";
-    let fits = layers.iter().all(|layer| layer.binding().fitting);
-    if fits { Ok(()) } else { Err(Denied::new(Reason::BindingMismatch, detail)) }
+    match layers.iter().position(|layer| !layer.binding().fitting) {
+        Some(nth) => Err(Denied::new(Reason::BindingMismatch, detail).at(nth)),
+        None => Ok(()),
+    }
 }
 
 /// Layers that each prove a sender prove the same one, and G's counters agree (profile.md §5 step 4).
 fn agreement(layers: &[ProvenLayer]) -> Result<(), Denied> {
-    let mut proving = layers.iter().filter(|layer| layer.proves_sender());
-    let Some(first) = proving.next() else { return Ok(()) };
-    for layer in proving {
+    let mut proving = layers.iter().enumerate().filter(|(_, layer)| layer.proves_sender());
+    let Some((_, first)) = proving.next() else { return Ok(()) };
+    for (nth, layer) in proving {
         let detail = if layer.key().device != first.key().device {
             "inner and outer device differ"
         } else if layer.sequence() != first.sequence() {
@@ -90,7 +96,7 @@ fn agreement(layers: &[ProvenLayer]) -> Result<(), Denied> {
         } else {
             continue;
         };
-        return Err(Denied::new(Reason::BindingMismatch, detail));
+        return Err(Denied::new(Reason::BindingMismatch, detail).at(nth));
     }
     Ok(())
 }

@@ -81,7 +81,7 @@ fn each_key(file: &Value) -> Vec<&Value> {
 fn with_records(files: &[Value], change: impl Fn(&mut Value)) -> Vec<Value> {
     let mut files = files.to_vec();
     for file in &mut files {
-        match file["keys"].as_array_mut() {
+        match file.get_mut("keys").and_then(Value::as_array_mut) {
             Some(keys) => keys.iter_mut().for_each(&change),
             None => change(file),
         }
@@ -189,9 +189,17 @@ impl<'a> Scene<'a> {
     fn kdf_inputs(&self) -> Vec<Change<'a>> {
         let mut changes = Vec::new();
         for place in KDF_INPUTS {
-            changes.push(self.recorded(place, "none", place, &Value::Null));
-            for value in self.recorded_values(place) {
-                changes.push(self.recorded(place, &value, place, &json!(value)));
+            let recorded = self.recorded_values(place);
+            let values = recorded.iter().map(|value| (value.as_str(), json!(value)));
+            for (value, to) in std::iter::once(("none", Value::Null)).chain(values) {
+                changes.push(self.recorded(place, value, place, &to));
+                // Keys of other layers derive without any of it.
+                let some = with_records(&self.keys, |key| {
+                    if derives(key) {
+                        set(key, place, &to)
+                    }
+                });
+                changes.push(Change { keys: some, ..self.change(place, value) });
             }
         }
         let swapped = with_records(&self.keys, |key| {
@@ -227,28 +235,32 @@ impl<'a> Scene<'a> {
     }
 }
 
+/// Whether a key's record states an input of a derivation.
+fn derives(key: &Value) -> bool {
+    KDF_INPUTS.iter().any(|place| key["paperknife"].pointer(&format!("/{place}")).is_some())
+}
+
 /// Sets a member of a key's record, `party/member` for one of a party's; null removes it.
 fn set(key: &mut Value, place: &str, to: &Value) {
-    let Some(key) = key.as_object_mut() else { return };
     if place == "algs" {
-        key.remove("alg");
+        key.as_object_mut().map(|key| key.remove("alg"));
     }
-    let record = key.entry("paperknife").or_insert_with(|| json!({}));
-    let (parent, member) = match place.split_once('/') {
-        Some((party, member)) if to.is_null() => match record.get_mut(party) {
-            Some(party) => (party, member),
-            None => return,
-        },
-        Some((party, member)) => match record.as_object_mut() {
-            Some(record) => (record.entry(party).or_insert_with(|| json!({})), member),
-            None => return,
-        },
-        None => (record, place),
+    let (parents, member) = match place.split_once('/') {
+        Some((party, member)) => (vec!["paperknife", party], member),
+        None => (vec!["paperknife"], place),
     };
-    let Some(parent) = parent.as_object_mut() else { return };
+    let mut at = key;
+    for parent in parents {
+        let Some(members) = at.as_object_mut() else { return };
+        if to.is_null() && !members.contains_key(parent) {
+            return;
+        }
+        at = members.entry(parent).or_insert_with(|| json!({}));
+    }
+    let Some(members) = at.as_object_mut() else { return };
     match to {
-        Value::Null => drop(parent.remove(member)),
-        value => drop(parent.insert(member.to_owned(), value.clone())),
+        Value::Null => drop(members.remove(member)),
+        value => drop(members.insert(member.to_owned(), value.clone())),
     }
 }
 

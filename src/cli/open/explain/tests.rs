@@ -3,10 +3,10 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use paperknife_device::algorithm::SignatureAlgorithm;
-use paperknife_device::cose::algorithm::{Encryption, Mac, Management};
+use paperknife_device::cose::algorithm::{Encryption, Management};
 use paperknife_device::cose::headers::{ContentType, Headers};
-use paperknife_device::cose::key::Key;
-use paperknife_device::cose::recipient::{Inputs, Party, Recipient, Source};
+use paperknife_device::cose::key::{Curve, Key};
+use paperknife_device::cose::recipient::{Inputs, Party, Recipient, Sender, Source};
 use paperknife_device::cose::{Message, Nonce, Structure};
 use paperknife_device::device::Device;
 use paperknife_device::key_set::KeySet;
@@ -83,11 +83,21 @@ impl Desk {
     }
 }
 
+/// The gateway's coordinates and private number.
+const GATEWAY: [&str; 3] = [
+    "JZRcVmnY-y3T9kZt_YIMGLbzViu6DUVf-tUuvKfAZko",
+    "lti-Jsfjj78T43goPdPpFu58VS5v4vflbsdBh9ksq5I",
+    "hS8wSZ36hKP430Reh-H9i6iEfyLOtT8_K8YnClLenwU",
+];
+
+fn gateway_key(record: &Value) -> Value {
+    let [x, y, d] = GATEWAY;
+    json!({"kty": "EC", "crv": "P-256", "kid": "gw", "use": "enc", "x": x, "y": y, "d": d, "paperknife": record})
+}
+
 /// A reading in a shape of the profile, with the keys that open it, claimed as it was sealed.
 fn shaped(shape: Shape) -> Desk {
-    let private = json!({"kty": "EC", "crv": "P-256", "kid": "gw", "use": "enc",
-        "x": "JZRcVmnY-y3T9kZt_YIMGLbzViu6DUVf-tUuvKfAZko", "y": "lti-Jsfjj78T43goPdPpFu58VS5v4vflbsdBh9ksq5I",
-        "d": "hS8wSZ36hKP430Reh-H9i6iEfyLOtT8_K8YnClLenwU", "paperknife": {"profile": "paperknife-1"}});
+    let private = gateway_key(&json!({"profile": "paperknife-1"}));
     let gateway = KeySet::from_json(json!({"keys": [private]}).to_string().as_bytes()).unwrap().gateway().unwrap();
     let blueprint = Blueprint {
         device: DEVICE,
@@ -152,16 +162,20 @@ fn oct(kid: &str, k: &[u8], alg: &str, record: &Value) -> Value {
     json!({"kty": "oct", "kid": kid, "k": URL_SAFE_NO_PAD.encode(k), "alg": alg, "paperknife": record})
 }
 
-/// The same message outermost, and as what a COSE_Mac0 holds.
-fn at_each_layer(message: &Message, structure: u64) -> [(usize, Vec<u8>); 2] {
-    let mut outer = Message::new(Structure::Mac0(Mac::Hmac256, Key::symmetric(&[7; 32]).named(b"outer")));
+/// The same message outermost, and as what a COSE_Encrypt to the gateway holds.
+fn at_each_layer(message: &Message, structure: u16) -> [(usize, Vec<u8>); 2] {
+    let [x, y, _] = GATEWAY.map(|text| URL_SAFE_NO_PAD.decode(text).unwrap());
+    let receiver = Key::curve(Curve::P256, &x, &y, None).unwrap().named(b"gw");
+    let source = Source::Agreement(receiver, Sender::Ephemeral { compressed: false });
+    let recipients = vec![Recipient::new(Management::EcdhEsA128Kw, source)];
+    let mut outer = Message::new(Structure::Encrypt(Encryption::A128Gcm, Nonce::Random, recipients));
     outer.headers.protected = Headers::new().content_type(&ContentType::Number(structure));
     let within = message.seal_within(&outer, CONTENT, &mut SysRng).unwrap().bytes;
     [(0, message.seal(CONTENT, &mut SysRng).unwrap().bytes), (1, within)]
 }
 
 fn outer_key() -> Value {
-    oct("outer", &[7; 32], "HMAC 256/256", &json!({}))
+    gateway_key(&json!({}))
 }
 
 #[test]
@@ -201,11 +215,8 @@ fn a_kid_context_is_explained_that_the_envelope_states_wrongly() {
         }
         message
     };
-    let rows = [
-        (WITHOUT, Some("00000009"), "none"),
-        (WITHIN_9, None, "00000009"),
-        (WITHIN_9, Some("00000008"), "00000009"),
-    ];
+    let rows =
+        [(WITHOUT, Some("00000009"), "none"), (WITHIN_9, None, "00000009"), (WITHIN_9, Some("00000008"), "00000009")];
     for (derived, stated, value) in rows {
         for (layer, sealed) in at_each_layer(&message(derived, stated), 16) {
             let contexts = vec![bytes("00000009"), bytes("0000000a")];
@@ -216,6 +227,7 @@ fn a_kid_context_is_explained_that_the_envelope_states_wrongly() {
 }
 
 const SECRET: &[u8] = b"a key of two and thirty octets..";
+const OTHER: &[u8] = b"another of two and thirty octets";
 
 /// A record with every input of a derivation.
 fn whole_record() -> Value {
@@ -265,33 +277,33 @@ fn each_input_of_a_derivation_is_explained() {
         "/priv_other",
     ];
     let record = |record: &Value| oct("k", SECRET, "direct+HKDF-SHA-256", record);
-    for (layer, sealed) in at_each_layer(&derived(whole_inputs()), 96) {
-        for place in places {
-            let right = whole_record().pointer(place).unwrap().as_str().unwrap().to_owned();
-            let mut wrong = whole_record();
-            *wrong.pointer_mut(place).unwrap() = json!(URL_SAFE_NO_PAD.encode("wrong"));
-            // Another device's record has the value that opens.
-            let other = oct("other", SECRET, "direct+HKDF-SHA-256", &whole_record());
-            let desk = Desk::of(sealed.clone(), &[record(&wrong), other, outer_key()]);
-            let input = super::KDF_INPUTS.iter().find(|known| place[1..] == **known).unwrap();
-            desk.expect(place, layer, &[(*input, right.as_str())]);
-        }
+    let samples = at_each_layer(&derived(whole_inputs()), 96);
+    // Outermost and within by turns.
+    for (place, (layer, sealed)) in places.iter().zip(samples.iter().cycle()) {
+        let right = whole_record().pointer(place).unwrap().as_str().unwrap().to_owned();
+        let mut wrong = whole_record();
+        *wrong.pointer_mut(place).unwrap() = json!(URL_SAFE_NO_PAD.encode("wrong"));
+        // Another device's record has the value that opens.
+        let other = oct("other", OTHER, "direct+HKDF-SHA-256", &whole_record());
+        let desk = Desk::of(sealed.clone(), &[record(&wrong), other, outer_key()]);
+        let input = super::KDF_INPUTS.iter().find(|known| place.strip_prefix('/') == Some(known)).unwrap();
+        desk.expect(place, *layer, &[(*input, right.as_str())]);
     }
 }
 
 #[test]
 fn an_input_of_a_derivation_is_explained_that_nothing_was_derived_with() {
-    let Inputs { party_u, .. } = whole_inputs();
-    let sealed = derived(Inputs { party_u, unsent: true, ..Inputs::default() });
-    let record = |member: &str| json!({"party_u": whole_record()["party_u"], member: whole_record()[member]});
+    let Inputs { party_u, party_v, .. } = whole_inputs();
+    let sealed = derived(Inputs { party_u, party_v, unsent: true, ..Inputs::default() });
+    let whole = whole_record();
+    let record =
+        |member: &str| json!({"party_u": whole["party_u"], "party_v": whole["party_v"], member: whole[member]});
     for (layer, sealed) in at_each_layer(&sealed, 96) {
         for member in ["salt", "pub_other", "priv_other"] {
             let key = oct("k", SECRET, "direct+HKDF-SHA-256", &record(member));
             Desk::of(sealed.clone(), &[key, outer_key()]).expect(member, layer, &[(member, "none")]);
         }
-        let party_v = Party { nonce: None, ..whole_inputs().party_u };
-        let _ = party_v;
-        let swapped = json!({"party_v": whole_record()["party_u"], "party_u": whole_record()["party_v"]});
+        let swapped = json!({"party_v": whole["party_u"], "party_u": whole["party_v"]});
         let key = oct("k", SECRET, "direct+HKDF-SHA-256", &swapped);
         let remedy = ("party_u and party_v", "each in the other's place");
         Desk::of(sealed, &[key, outer_key()]).expect("parties swapped", layer, &[remedy]);
@@ -308,7 +320,7 @@ fn a_base_iv_and_a_derivation_are_explained() {
     let base_iv = |text: &[u8; 13]| json!({"base_iv": URL_SAFE_NO_PAD.encode(text)});
     let sealed = message(named(key).with_base_iv(b"a base of ivs"));
     let wrong = oct("k", key, "AES-CCM-16-64-128", &base_iv(b"another of iv"));
-    let other = oct("other", key, "AES-CCM-16-64-128", &base_iv(b"a base of ivs"));
+    let other = oct("other", b"another, sixteen", "AES-CCM-16-64-128", &base_iv(b"a base of ivs"));
     let value = URL_SAFE_NO_PAD.encode(b"a base of ivs");
     Desk::of(sealed, &[wrong, other]).expect("base IV", 0, &[("base_iv", &value)]);
 
