@@ -170,9 +170,10 @@ fn write(out: &mut Writer, CoseForm { kid, alg, key }: &CoseForm) -> Result<(), 
         Public::Rsa(_) => (3, 4),
         Public::X25519(_) => (1, 4),
     };
+    let alg = alg.and_then(Algorithm::cose);
     out.map(entries + u64::from(alg.is_some()))?.u8(1)?.u8(kty)?.u8(2)?.bytes(kid)?;
     if let Some(alg) = alg {
-        out.u8(3)?.i64(alg.cose())?;
+        out.u8(3)?.i64(alg)?;
     }
     match key {
         Public::Ec(point) => {

@@ -32,8 +32,9 @@ pub enum Name<'a> {
 }
 
 macro_rules! algorithms {
-    ($($(#[$doc:meta])* $variant:ident = $name:literal, $number:literal;)+) => {
-        /// An algorithm by its name in the IANA COSE registry, without the spaces around `+`.
+    ($($(#[$doc:meta])* $variant:ident = $name:literal, $number:expr, $jose:expr;)+) => {
+        /// An algorithm by its name in the IANA COSE registry, without the spaces around `+`; by that in the JOSE registry
+        /// where COSE has none, and where neither has one by that of its RFC.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Algorithm { $($(#[$doc])* $variant,)+ }
 
@@ -41,7 +42,7 @@ macro_rules! algorithms {
             /// Every algorithm that this keystore can run.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
 
-            /// The registered name.
+            /// The name.
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name,)+ }
             }
@@ -52,8 +53,13 @@ macro_rules! algorithms {
             }
 
             /// Number in the IANA COSE registry.
-            pub const fn cose(self) -> i64 {
+            pub const fn cose(self) -> Option<i64> {
                 match self { $(Self::$variant => $number,)+ }
+            }
+
+            /// Name in the IANA JOSE registry.
+            pub const fn jose(self) -> Option<&'static str> {
+                match self { $(Self::$variant => $jose,)+ }
             }
         }
     };
@@ -61,133 +67,169 @@ macro_rules! algorithms {
 
 algorithms! {
     /// AES-128-CBC, not authenticated (RFC 9459).
-    A128Cbc = "A128CBC", -65531;
+    A128Cbc = "A128CBC", Some(-65531), None;
+    /// AES-128-CBC with HMAC-SHA-256 (RFC 7518 §5.2.3). The first half of the key is for the MAC.
+    A128CbcHs256 = "A128CBC-HS256", None, Some("A128CBC-HS256");
+    /// AES-128-CCM with the sizes that a message gives (RFC 5084): CMS alone.
+    A128Ccm = "AES-128-CCM", None, None;
     /// AES-128-CTR, not authenticated (RFC 9459).
-    A128Ctr = "A128CTR", -65534;
+    A128Ctr = "A128CTR", Some(-65534), None;
     /// AES-128-GCM.
-    A128Gcm = "A128GCM", 1;
+    A128Gcm = "A128GCM", Some(1), Some("A128GCM");
+    /// AES-128-GCM key wrap (RFC 7518 §4.7).
+    A128GcmKw = "A128GCMKW", None, Some("A128GCMKW");
     /// AES-128 key wrap.
-    A128Kw = "A128KW", -3;
+    A128Kw = "A128KW", Some(-3), Some("A128KW");
     /// AES-192-CBC, not authenticated.
-    A192Cbc = "A192CBC", -65530;
+    A192Cbc = "A192CBC", Some(-65530), None;
+    /// AES-192-CBC with HMAC-SHA-384 (RFC 7518 §5.2.4).
+    A192CbcHs384 = "A192CBC-HS384", None, Some("A192CBC-HS384");
+    /// AES-192-CCM, the same.
+    A192Ccm = "AES-192-CCM", None, None;
     /// AES-192-CTR, not authenticated.
-    A192Ctr = "A192CTR", -65533;
+    A192Ctr = "A192CTR", Some(-65533), None;
     /// AES-192-GCM.
-    A192Gcm = "A192GCM", 2;
+    A192Gcm = "A192GCM", Some(2), Some("A192GCM");
+    /// AES-192-GCM key wrap.
+    A192GcmKw = "A192GCMKW", None, Some("A192GCMKW");
     /// AES-192 key wrap.
-    A192Kw = "A192KW", -4;
+    A192Kw = "A192KW", Some(-4), Some("A192KW");
     /// AES-256-CBC, not authenticated.
-    A256Cbc = "A256CBC", -65529;
+    A256Cbc = "A256CBC", Some(-65529), None;
+    /// AES-256-CBC with HMAC-SHA-512 (RFC 7518 §5.2.5).
+    A256CbcHs512 = "A256CBC-HS512", None, Some("A256CBC-HS512");
+    /// AES-256-CCM, the same.
+    A256Ccm = "AES-256-CCM", None, None;
     /// AES-256-CTR, not authenticated.
-    A256Ctr = "A256CTR", -65532;
+    A256Ctr = "A256CTR", Some(-65532), None;
     /// AES-256-GCM.
-    A256Gcm = "A256GCM", 3;
+    A256Gcm = "A256GCM", Some(3), Some("A256GCM");
+    /// AES-256-GCM key wrap.
+    A256GcmKw = "A256GCMKW", None, Some("A256GCMKW");
     /// AES-256 key wrap.
-    A256Kw = "A256KW", -5;
+    A256Kw = "A256KW", Some(-5), Some("A256KW");
     /// AES-CCM, 13-byte nonce, 16-byte tag, 128-bit key.
-    AesCcm16_128_128 = "AES-CCM-16-128-128", 30;
+    AesCcm16_128_128 = "AES-CCM-16-128-128", Some(30), None;
     /// AES-CCM, 13-byte nonce, 16-byte tag, 256-bit key.
-    AesCcm16_128_256 = "AES-CCM-16-128-256", 31;
+    AesCcm16_128_256 = "AES-CCM-16-128-256", Some(31), None;
     /// AES-CCM, 13-byte nonce, 8-byte tag, 128-bit key.
-    AesCcm16_64_128 = "AES-CCM-16-64-128", 10;
+    AesCcm16_64_128 = "AES-CCM-16-64-128", Some(10), None;
     /// AES-CCM, 13-byte nonce, 8-byte tag, 256-bit key.
-    AesCcm16_64_256 = "AES-CCM-16-64-256", 11;
+    AesCcm16_64_256 = "AES-CCM-16-64-256", Some(11), None;
     /// AES-CCM, 7-byte nonce, 16-byte tag, 128-bit key.
-    AesCcm64_128_128 = "AES-CCM-64-128-128", 32;
+    AesCcm64_128_128 = "AES-CCM-64-128-128", Some(32), None;
     /// AES-CCM, 7-byte nonce, 16-byte tag, 256-bit key.
-    AesCcm64_128_256 = "AES-CCM-64-128-256", 33;
+    AesCcm64_128_256 = "AES-CCM-64-128-256", Some(33), None;
     /// AES-CCM, 7-byte nonce, 8-byte tag, 128-bit key.
-    AesCcm64_64_128 = "AES-CCM-64-64-128", 12;
+    AesCcm64_64_128 = "AES-CCM-64-64-128", Some(12), None;
     /// AES-CCM, 7-byte nonce, 8-byte tag, 256-bit key.
-    AesCcm64_64_256 = "AES-CCM-64-64-256", 13;
+    AesCcm64_64_256 = "AES-CCM-64-64-256", Some(13), None;
     /// AES-CBC-MAC, 128-bit key, 16-byte tag.
-    AesMac128_128 = "AES-MAC 128/128", 25;
+    AesMac128_128 = "AES-MAC 128/128", Some(25), None;
     /// AES-CBC-MAC, 128-bit key, 8-byte tag.
-    AesMac128_64 = "AES-MAC 128/64", 14;
+    AesMac128_64 = "AES-MAC 128/64", Some(14), None;
     /// AES-CBC-MAC, 256-bit key, 16-byte tag.
-    AesMac256_128 = "AES-MAC 256/128", 26;
+    AesMac256_128 = "AES-MAC 256/128", Some(26), None;
     /// AES-CBC-MAC, 256-bit key, 8-byte tag.
-    AesMac256_64 = "AES-MAC 256/64", 15;
+    AesMac256_64 = "AES-MAC 256/64", Some(15), None;
     /// ChaCha20-Poly1305.
-    ChaCha20Poly1305 = "ChaCha20-Poly1305", 24;
+    ChaCha20Poly1305 = "ChaCha20-Poly1305", Some(24), None;
+    /// Triple DES in CBC mode, not authenticated (RFC 3370 §5.1): CMS alone, and off by default.
+    Des3Cbc = "DES-EDE3-CBC", None, None;
     /// HKDF-AES-128 over a shared secret.
-    DirectHkdfAes128 = "direct+HKDF-AES-128", -12;
+    DirectHkdfAes128 = "direct+HKDF-AES-128", Some(-12), None;
     /// HKDF-AES-256 over a shared secret.
-    DirectHkdfAes256 = "direct+HKDF-AES-256", -13;
+    DirectHkdfAes256 = "direct+HKDF-AES-256", Some(-13), None;
     /// HKDF-SHA-256 over a shared secret.
-    DirectHkdfSha256 = "direct+HKDF-SHA-256", -10;
+    DirectHkdfSha256 = "direct+HKDF-SHA-256", Some(-10), None;
     /// HKDF-SHA-512 over a shared secret.
-    DirectHkdfSha512 = "direct+HKDF-SHA-512", -11;
+    DirectHkdfSha512 = "direct+HKDF-SHA-512", Some(-11), None;
+    /// ECDH-ES with the Concat KDF: what is derived is the content key (RFC 7518 §4.6).
+    EcdhEs = "ECDH-ES", None, Some("ECDH-ES");
     /// ECDH-ES with HKDF-SHA-256 and AES-128 key wrap.
-    EcdhEsA128Kw = "ECDH-ES+A128KW", -29;
+    EcdhEsA128Kw = "ECDH-ES+A128KW", Some(-29), Some("ECDH-ES+A128KW");
     /// ECDH-ES with HKDF-SHA-256 and AES-192 key wrap.
-    EcdhEsA192Kw = "ECDH-ES+A192KW", -30;
+    EcdhEsA192Kw = "ECDH-ES+A192KW", Some(-30), Some("ECDH-ES+A192KW");
     /// ECDH-ES with HKDF-SHA-256 and AES-256 key wrap.
-    EcdhEsA256Kw = "ECDH-ES+A256KW", -31;
+    EcdhEsA256Kw = "ECDH-ES+A256KW", Some(-31), Some("ECDH-ES+A256KW");
+    /// ECDH-ES with triple-DES key wrap (RFC 5753, RFC 3217): CMS alone, and off by default.
+    EcdhEsDes3Kw = "ECDH-ES+DES3KW", None, None;
     /// ECDH-ES with HKDF-SHA-256.
-    EcdhEsHkdf256 = "ECDH-ES+HKDF-256", -25;
+    EcdhEsHkdf256 = "ECDH-ES+HKDF-256", Some(-25), None;
     /// ECDH-ES with HKDF-SHA-512.
-    EcdhEsHkdf512 = "ECDH-ES+HKDF-512", -26;
+    EcdhEsHkdf512 = "ECDH-ES+HKDF-512", Some(-26), None;
     /// ECDH-SS with HKDF-SHA-256 and AES-128 key wrap.
-    EcdhSsA128Kw = "ECDH-SS+A128KW", -32;
+    EcdhSsA128Kw = "ECDH-SS+A128KW", Some(-32), None;
     /// ECDH-SS with HKDF-SHA-256 and AES-192 key wrap.
-    EcdhSsA192Kw = "ECDH-SS+A192KW", -33;
+    EcdhSsA192Kw = "ECDH-SS+A192KW", Some(-33), None;
     /// ECDH-SS with HKDF-SHA-256 and AES-256 key wrap.
-    EcdhSsA256Kw = "ECDH-SS+A256KW", -34;
+    EcdhSsA256Kw = "ECDH-SS+A256KW", Some(-34), None;
     /// ECDH-SS with HKDF-SHA-256.
-    EcdhSsHkdf256 = "ECDH-SS+HKDF-256", -27;
+    EcdhSsHkdf256 = "ECDH-SS+HKDF-256", Some(-27), None;
     /// ECDH-SS with HKDF-SHA-512.
-    EcdhSsHkdf512 = "ECDH-SS+HKDF-512", -28;
+    EcdhSsHkdf512 = "ECDH-SS+HKDF-512", Some(-28), None;
     /// Ed25519. On the wire also EdDSA (−8).
-    Ed25519 = "Ed25519", -19;
+    Ed25519 = "Ed25519", Some(-19), Some("Ed25519");
     /// Ed448. On the wire also EdDSA (−8).
-    Ed448 = "Ed448", -53;
+    Ed448 = "Ed448", Some(-53), Some("Ed448");
     /// ECDSA, SHA-256.
-    Es256 = "ES256", -7;
+    Es256 = "ES256", Some(-7), Some("ES256");
     /// ECDSA on secp256k1, SHA-256.
-    Es256K = "ES256K", -47;
+    Es256K = "ES256K", Some(-47), Some("ES256K");
     /// ECDSA, SHA-384.
-    Es384 = "ES384", -35;
+    Es384 = "ES384", Some(-35), Some("ES384");
     /// ECDSA, SHA-512.
-    Es512 = "ES512", -36;
+    Es512 = "ES512", Some(-36), Some("ES512");
     /// ECDSA on P-256, SHA-256 (RFC 9864).
-    Esp256 = "ESP256", -9;
+    Esp256 = "ESP256", Some(-9), None;
     /// ECDSA on P-384, SHA-384 (RFC 9864).
-    Esp384 = "ESP384", -51;
+    Esp384 = "ESP384", Some(-51), None;
     /// ECDSA on P-521, SHA-512 (RFC 9864).
-    Esp512 = "ESP512", -52;
+    Esp512 = "ESP512", Some(-52), None;
     /// HMAC-SHA-256.
-    Hmac256_256 = "HMAC 256/256", 5;
+    Hmac256_256 = "HMAC 256/256", Some(5), Some("HS256");
     /// HMAC-SHA-256, truncated to 8 bytes.
-    Hmac256_64 = "HMAC 256/64", 4;
+    Hmac256_64 = "HMAC 256/64", Some(4), None;
     /// HMAC-SHA-384.
-    Hmac384_384 = "HMAC 384/384", 6;
+    Hmac384_384 = "HMAC 384/384", Some(6), Some("HS384");
     /// HMAC-SHA-512.
-    Hmac512_512 = "HMAC 512/512", 7;
+    Hmac512_512 = "HMAC 512/512", Some(7), Some("HS512");
     /// ML-DSA-44.
-    MlDsa44 = "ML-DSA-44", -48;
+    MlDsa44 = "ML-DSA-44", Some(-48), Some("ML-DSA-44");
     /// ML-DSA-65.
-    MlDsa65 = "ML-DSA-65", -49;
+    MlDsa65 = "ML-DSA-65", Some(-49), Some("ML-DSA-65");
     /// ML-DSA-87.
-    MlDsa87 = "ML-DSA-87", -50;
+    MlDsa87 = "ML-DSA-87", Some(-50), Some("ML-DSA-87");
+    /// PBKDF2 with HMAC-SHA-256 and AES-128 key wrap (RFC 7518 §4.8), of a password.
+    Pbes2Hs256A128Kw = "PBES2-HS256+A128KW", None, Some("PBES2-HS256+A128KW");
+    /// PBKDF2 with HMAC-SHA-384 and AES-192 key wrap, of a password.
+    Pbes2Hs384A192Kw = "PBES2-HS384+A192KW", None, Some("PBES2-HS384+A192KW");
+    /// PBKDF2 with HMAC-SHA-512 and AES-256 key wrap, of a password.
+    Pbes2Hs512A256Kw = "PBES2-HS512+A256KW", None, Some("PBES2-HS512+A256KW");
     /// RSASSA-PSS, SHA-256.
-    Ps256 = "PS256", -37;
+    Ps256 = "PS256", Some(-37), Some("PS256");
     /// RSASSA-PSS, SHA-384.
-    Ps384 = "PS384", -38;
+    Ps384 = "PS384", Some(-38), Some("PS384");
     /// RSASSA-PSS, SHA-512.
-    Ps512 = "PS512", -39;
+    Ps512 = "PS512", Some(-39), Some("PS512");
+    /// PBKDF2 and the key wrap of RFC 3211, of a password: CMS alone, and off by default.
+    PwriKek = "PWRI-KEK", None, None;
     /// RSASSA-PKCS1-v1_5, SHA-256: only where a key names it.
-    Rs256 = "RS256", -257;
+    Rs256 = "RS256", Some(-257), Some("RS256");
     /// RSASSA-PKCS1-v1_5, SHA-384: only where a key names it.
-    Rs384 = "RS384", -258;
+    Rs384 = "RS384", Some(-258), Some("RS384");
     /// RSASSA-PKCS1-v1_5, SHA-512: only where a key names it.
-    Rs512 = "RS512", -259;
+    Rs512 = "RS512", Some(-259), Some("RS512");
     /// RSAES-OAEP, SHA-1: only where a key names it.
-    RsaOaepSha1 = "RSAES-OAEP w/ RFC 8017 default parameters", -40;
+    RsaOaepSha1 = "RSAES-OAEP w/ RFC 8017 default parameters", Some(-40), Some("RSA-OAEP");
     /// RSAES-OAEP, SHA-256.
-    RsaOaepSha256 = "RSAES-OAEP w/ SHA-256", -41;
+    RsaOaepSha256 = "RSAES-OAEP w/ SHA-256", Some(-41), Some("RSA-OAEP-256");
+    /// RSAES-OAEP, SHA-384.
+    RsaOaepSha384 = "RSA-OAEP-384", None, Some("RSA-OAEP-384");
     /// RSAES-OAEP, SHA-512.
-    RsaOaepSha512 = "RSAES-OAEP w/ SHA-512", -42;
+    RsaOaepSha512 = "RSAES-OAEP w/ SHA-512", Some(-42), Some("RSA-OAEP-512");
+    /// RSAES-PKCS1-v1_5 (RFC 8017 §7.2): only where a key names it, and with implicit rejection.
+    RsaPkcs1V15 = "RSA1_5", None, Some("RSA1_5");
 }
 
 /// `EdDSA` (−8), which names no curve.
@@ -199,8 +241,46 @@ impl Algorithm {
         match (number, kty) {
             (EDDSA, Kty::OkpEd25519) => Some(Self::Ed25519),
             (EDDSA, Kty::OkpEd448) => Some(Self::Ed448),
-            _ => Self::ALL.iter().copied().find(|algorithm| algorithm.cose() == number),
+            _ => Self::ALL.iter().copied().find(|algorithm| algorithm.cose() == Some(number)),
         }
+    }
+
+    /// The algorithm of that name in the IANA JOSE registry; EdDSA is Ed25519, or of an Ed448 key Ed448. `dir` names none:
+    /// the algorithm of such a key is the `enc`.
+    pub fn from_jose(name: &str, kty: Kty) -> Option<Self> {
+        match (name, kty) {
+            ("EdDSA", Kty::OkpEd448) => Some(Self::Ed448),
+            ("EdDSA", _) => Some(Self::Ed25519),
+            _ => Self::ALL.iter().copied().find(|algorithm| algorithm.jose() == Some(name)),
+        }
+    }
+
+    /// Whether JOSE runs it with keys of this kind (RFC 7518 §3.1, §4.1, §5.1; RFC 8037, 8812, 9864, 9964): there each
+    /// ECDSA algorithm has one curve.
+    pub const fn suits_jose(self, kty: Kty) -> bool {
+        if self.jose().is_none() {
+            return false;
+        }
+        match self {
+            Self::Es256 => matches!(kty, Kty::Ec2P256),
+            Self::Es256K => matches!(kty, Kty::Ec2Secp256k1),
+            Self::Es384 => matches!(kty, Kty::Ec2P384),
+            Self::Es512 => matches!(kty, Kty::Ec2P521),
+            Self::Ed25519 => matches!(kty, Kty::OkpEd25519),
+            Self::Ed448 => matches!(kty, Kty::OkpEd448),
+            _ if self.ml_dsa_key().is_some() => matches!(kty, Kty::Akp),
+            _ if self.is_rsa_signature() || self.is_transport() => matches!(kty, Kty::Rsa),
+            _ if self.agreement().is_some() => kty.agrees(),
+            _ => matches!(kty, Kty::Symmetric),
+        }
+    }
+
+    /// Whether it is a signature.
+    pub const fn is_signature(self) -> bool {
+        let ecdsa = matches!(self, Self::Es256 | Self::Es256K | Self::Es384 | Self::Es512);
+        let specified = matches!(self, Self::Esp256 | Self::Esp384 | Self::Esp512);
+        let eddsa = matches!(self, Self::Ed25519 | Self::Ed448);
+        ecdsa || specified || eddsa || self.is_rsa_signature() || self.ml_dsa_key().is_some()
     }
 
     /// Whether it encrypts and authenticates content under a symmetric key.
@@ -245,6 +325,11 @@ pub enum Kty {
 }
 
 impl Kty {
+    /// Whether a private key of this kind agrees on a secret.
+    pub const fn agrees(self) -> bool {
+        matches!(self, Self::Ec2P256 | Self::Ec2P384 | Self::Ec2P521 | Self::OkpX25519)
+    }
+
     /// The kind of key that a COSE_Key's kty and crv name (RFC 9053 §7, RFC 8230 §4, RFC 9964).
     pub const fn from_cose(kty: i64, crv: Option<i64>) -> Option<Self> {
         Some(match (kty, crv) {
@@ -520,12 +605,16 @@ pub(crate) struct Sizes {
 }
 
 impl Algorithm {
-    /// Sizes, if this is a content encryption algorithm (RFC 9053 §4, RFC 9459).
+    /// Sizes, if this is a content encryption algorithm (RFC 9053 §4, RFC 9459, RFC 7518 §5). CMS may give GCM and CCM
+    /// others for nonce and tag.
     pub(crate) const fn content(self) -> Option<Sizes> {
         let (key, nonce, tag) = match self {
-            Self::A128Gcm => (16, 12, 16),
-            Self::A192Gcm => (24, 12, 16),
-            Self::A256Gcm | Self::ChaCha20Poly1305 => (32, 12, 16),
+            Self::A128Ccm | Self::A128Gcm => (16, 12, 16),
+            Self::A192Ccm | Self::A192Gcm => (24, 12, 16),
+            Self::A256Ccm | Self::A256Gcm | Self::ChaCha20Poly1305 => (32, 12, 16),
+            Self::A128CbcHs256 => (32, 16, 16),
+            Self::A192CbcHs384 => (48, 16, 24),
+            Self::A256CbcHs512 => (64, 16, 32),
             Self::AesCcm16_64_128 => (16, 13, 8),
             Self::AesCcm16_64_256 => (32, 13, 8),
             Self::AesCcm64_64_128 => (16, 7, 8),
@@ -537,6 +626,7 @@ impl Algorithm {
             Self::A128Cbc | Self::A128Ctr => (16, 16, 0),
             Self::A192Cbc | Self::A192Ctr => (24, 16, 0),
             Self::A256Cbc | Self::A256Ctr => (32, 16, 0),
+            Self::Des3Cbc => (24, 8, 0),
             _ => return None,
         };
         Some(Sizes { key, nonce, tag })
@@ -558,7 +648,12 @@ impl Algorithm {
         Some(Sizes { key, nonce: 0, tag })
     }
 
-    /// Bytes of the key, if this is an AES key wrap.
+    /// Whether it is a CCM without sizes of its own.
+    pub(crate) const fn is_ccm_sized(self) -> bool {
+        matches!(self, Self::A128Ccm | Self::A192Ccm | Self::A256Ccm)
+    }
+
+    /// Bytes of the key, if this is an AES key wrap (RFC 3394).
     pub(crate) const fn wrap(self) -> Option<usize> {
         match self {
             Self::A128Kw => Some(16),
@@ -568,17 +663,28 @@ impl Algorithm {
         }
     }
 
-    /// What follows the agreement, if this is one (RFC 9053 §6.3, §6.4): with key wrap the hash is SHA-256 throughout.
+    /// The AEAD with which it encrypts keys, if this is an AES-GCM key wrap (RFC 7518 §4.7).
+    pub(crate) const fn gcm_wrap(self) -> Option<Self> {
+        match self {
+            Self::A128GcmKw => Some(Self::A128Gcm),
+            Self::A192GcmKw => Some(Self::A192Gcm),
+            Self::A256GcmKw => Some(Self::A256Gcm),
+            _ => None,
+        }
+    }
+
+    /// What follows the agreement, if this is one (RFC 9053 §6.3, §6.4; RFC 7518 §4.6; RFC 5753).
     pub(crate) const fn agreement(self) -> Option<Agreement> {
-        let (hash, wrap) = match self {
-            Self::EcdhEsHkdf256 | Self::EcdhSsHkdf256 => (Hash::Sha256, None),
-            Self::EcdhEsHkdf512 | Self::EcdhSsHkdf512 => (Hash::Sha512, None),
-            Self::EcdhEsA128Kw | Self::EcdhSsA128Kw => (Hash::Sha256, Some(Self::A128Kw)),
-            Self::EcdhEsA192Kw | Self::EcdhSsA192Kw => (Hash::Sha256, Some(Self::A192Kw)),
-            Self::EcdhEsA256Kw | Self::EcdhSsA256Kw => (Hash::Sha256, Some(Self::A256Kw)),
+        Some(match self {
+            Self::EcdhEs => Agreement::Concat,
+            Self::EcdhEsHkdf256 | Self::EcdhSsHkdf256 => Agreement::Hkdf(Hash::Sha256),
+            Self::EcdhEsHkdf512 | Self::EcdhSsHkdf512 => Agreement::Hkdf(Hash::Sha512),
+            Self::EcdhEsA128Kw | Self::EcdhSsA128Kw => Agreement::Wrap(Self::A128Kw),
+            Self::EcdhEsA192Kw | Self::EcdhSsA192Kw => Agreement::Wrap(Self::A192Kw),
+            Self::EcdhEsA256Kw | Self::EcdhSsA256Kw => Agreement::Wrap(Self::A256Kw),
+            Self::EcdhEsDes3Kw => Agreement::WrapDes,
             _ => return None,
-        };
-        Some(Agreement { hash, wrap })
+        })
     }
 
     /// Whether it agrees with a static key of the sender's.
@@ -589,9 +695,23 @@ impl Algorithm {
         )
     }
 
-    /// Whether it is one of RSAES-OAEP.
+    /// Whether it carries a key under RSA.
     pub(crate) const fn is_transport(self) -> bool {
-        matches!(self, Self::RsaOaepSha1 | Self::RsaOaepSha256 | Self::RsaOaepSha512)
+        let oaep = matches!(self, Self::RsaOaepSha1 | Self::RsaOaepSha256 | Self::RsaOaepSha384 | Self::RsaOaepSha512);
+        oaep || matches!(self, Self::RsaPkcs1V15)
+    }
+
+    /// Whether its key is a password.
+    pub(crate) const fn is_password(self) -> bool {
+        matches!(self, Self::Pbes2Hs256A128Kw | Self::Pbes2Hs384A192Kw | Self::Pbes2Hs512A256Kw | Self::PwriKek)
+    }
+
+    /// Whether it derives from a symmetric secret (RFC 9053 §6.1.2).
+    pub(crate) const fn is_direct_kdf(self) -> bool {
+        matches!(
+            self,
+            Self::DirectHkdfAes128 | Self::DirectHkdfAes256 | Self::DirectHkdfSha256 | Self::DirectHkdfSha512
+        )
     }
 
     /// Whether it is an RSA signature.
@@ -609,14 +729,19 @@ impl Algorithm {
         }
     }
 
-    /// Whether a symmetric key of that length serves it as it is. The secret of an HKDF may be longer than any key.
+    /// Whether a symmetric key of that length serves it as it is. The secret of an HKDF may be longer than any key, and
+    /// that of an HMAC longer than its hash (RFC 7518 §3.2).
     pub(crate) fn takes_symmetric(self, length: usize) -> bool {
         match self {
             Self::DirectHkdfSha256 | Self::DirectHkdfSha512 => length >= 16,
             Self::DirectHkdfAes128 => length == 16,
             Self::DirectHkdfAes256 => length == 32,
+            Self::Hmac256_256 | Self::Hmac384_384 | Self::Hmac512_512 => {
+                self.mac().is_some_and(|sizes| length >= sizes.key)
+            }
+            _ if self.is_password() => true,
             _ => {
-                let sizes = self.content().or_else(|| self.mac()).map(|sizes| sizes.key);
+                let sizes = self.gcm_wrap().unwrap_or(self).content().or_else(|| self.mac()).map(|sizes| sizes.key);
                 sizes.or_else(|| self.wrap()) == Some(length)
             }
         }
@@ -625,8 +750,14 @@ impl Algorithm {
 
 /// What follows an agreement.
 #[derive(Clone, Copy)]
-pub(crate) struct Agreement {
-    pub(crate) hash: Hash,
-    /// None: what is derived is the content key.
-    pub(crate) wrap: Option<Algorithm>,
+pub(crate) enum Agreement {
+    /// The Concat KDF derives the content key.
+    Concat,
+    /// HKDF with this hash derives the content key.
+    Hkdf(Hash),
+    /// A KEK is derived, in COSE by HKDF, in JOSE by Concat, in CMS by X9.63 or HKDF with a hash of the recipient's; then
+    /// this AES key wrap.
+    Wrap(Algorithm),
+    /// The same, then triple-DES key wrap.
+    WrapDes,
 }

@@ -3,10 +3,13 @@
 
 mod aead;
 mod agreement;
+mod cbc;
+mod cbc_hmac;
 mod cbc_mac;
 mod kdf;
 mod mac;
 mod management;
+mod sized;
 mod transport;
 mod unauthenticated;
 mod unwrap;
@@ -15,7 +18,6 @@ mod verify;
 use std::sync::Arc;
 
 use aws_lc_rs::agreement::PrivateKey;
-use aws_lc_rs::rsa::OaepPrivateDecryptingKey;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::error::OpenError;
@@ -24,6 +26,7 @@ use crate::ops::aead::ContentKey;
 use crate::ops::kdf::Master;
 use crate::ops::mac::MacKey;
 use crate::ops::management::Origin;
+use crate::ops::sized::Sealed;
 use crate::ops::verify::Verifier;
 use crate::private_key::KeyMaterial;
 use crate::recipe::{Authentic, Management, Nonce, Recipe, Start};
@@ -32,7 +35,7 @@ pub(crate) use agreement::is_sound as sound_x25519;
 pub(crate) use verify::is_sound as sound_ed25519;
 
 /// Longest nonce of any AEAD here.
-const NONCE_MAX: usize = 13;
+const NONCE_MAX: usize = 16;
 
 /// A key in the form its primitive takes.
 pub(crate) enum Material {
@@ -43,7 +46,7 @@ pub(crate) enum Material {
     /// A sender's static public key, in the primitive's encoding: is agreed with.
     Static(Arc<[u8]>),
     /// Our private RSA key: decrypts keys.
-    Transport(Arc<OaepPrivateDecryptingKey>),
+    Transport(Arc<transport::PrivateKey>),
     /// A sender's public key.
     Verify(Arc<Verifier>),
 }
@@ -61,7 +64,7 @@ impl Material {
             KeyMaterial::EcPublic(point) => verifier(Verifier::ec(&point, algs)),
             KeyMaterial::Ed25519Public(x) => verifier(Verifier::ed25519(&x)),
             KeyMaterial::Ed448Public(x) => verifier(Verifier::ed448(&x)),
-            KeyMaterial::RsaPrivate(key) => transport::private_key(&key).map(|key| Self::Transport(Arc::new(key))),
+            KeyMaterial::RsaPrivate(key) => transport::PrivateKey::new(&key).map(|key| Self::Transport(Arc::new(key))),
             KeyMaterial::RsaPublic(key) => verifier(Verifier::rsa(&key, algs)),
             KeyMaterial::Symmetric(key) => Some(Self::Open(Box::new(Master::new(key)))),
             KeyMaterial::X25519Private(key) => agreement::x25519(&key).map(|key| Self::Agree(Arc::new(key))),
@@ -91,7 +94,12 @@ pub(crate) fn run(recipe: &Recipe<'_>) -> Result<(Vec<u8>, Authentic), OpenError
             decrypt_unauthenticated(management, *algorithm, iv, ciphertext)
         }
         Recipe::Mac { management, algorithm, messages, tag } => check(management, *algorithm, messages, tag),
-        Recipe::Verify { key, algorithm, messages, signature } => verify(key, *algorithm, messages, signature),
+        Recipe::Verify { key, algorithm, messages, signature } => {
+            verify(key, *algorithm, |verifier| verifier.verify(*algorithm, messages, signature))
+        }
+        Recipe::VerifyPss { key, algorithm, mgf, salt, messages, signature } => {
+            verify(key, *algorithm, |verifier| verifier.verify_pss(*algorithm, *mgf, *salt, messages, signature))
+        }
     };
     held.ok_or(OpenError::Rejected)
 }
@@ -104,6 +112,14 @@ fn decrypt(
     ciphertext: &[u8],
 ) -> Option<(Vec<u8>, Authentic)> {
     let sizes = algorithm.content().filter(|_| algorithm.is_aead())?;
+    if let Nonce::Sized { nonce, tag } = nonce {
+        let (cek, origin) = management::content_key(management, algorithm, sizes.key)?;
+        let (ciphertext, tag) = ciphertext.split_at_checked(ciphertext.len().checked_sub(tag)?)?;
+        let sealed = Sealed { nonce, ciphertext, tag };
+        let opened =
+            aads.iter().enumerate().find_map(|(trial, aad)| Some((trial, sized::open(algorithm, &cek, aad, sealed)?)));
+        return opened.map(|(trial, cleartext)| (cleartext, origin.authentic(algorithm, trial)));
+    }
     if let (Start::Device { key, kid_context }, []) = (management.start, management.steps) {
         let (master, made) = content_key(key, algorithm, kid_context)?;
         let (cleartext, trial) = open(&made.content, sizes, nonce, aads, ciphertext)?;
@@ -137,18 +153,22 @@ fn check(
     if tag.len() != sizes.tag {
         return None;
     }
-    let (key, origin) = management::content_key(management, algorithm, sizes.key)?;
+    let (key, origin) = management::mac_key(management, algorithm, sizes.key)?;
     let key = MacKey::new(algorithm, &key)?;
     let trial = messages.iter().position(|message| key.verifies(message, tag))?;
     Some((Vec::new(), origin.authentic(algorithm, trial)))
 }
 
-fn verify(key: &KeyRef, algorithm: Algorithm, messages: &[&[u8]], signature: &[u8]) -> Option<(Vec<u8>, Authentic)> {
+fn verify(
+    key: &KeyRef,
+    algorithm: Algorithm,
+    trial: impl FnOnce(&Verifier) -> Option<usize>,
+) -> Option<(Vec<u8>, Authentic)> {
     let Material::Verify(verifier) = &key.0.material else { return None };
     if !usable(key, algorithm) {
         return None;
     }
-    let trial = verifier.verify(algorithm, messages, signature)?;
+    let trial = trial(verifier)?;
     Some((Vec::new(), Origin { key, sender: true }.authentic(algorithm, trial)))
 }
 
@@ -200,8 +220,12 @@ fn open(
     let nonce = place_nonce(content.base_iv(), sizes.nonce, nonce, &mut buffer)?;
     let (ciphertext, tag) = sealed.split_at_checked(sealed.len().checked_sub(sizes.tag)?)?;
     let mut cleartext = vec![0; ciphertext.len()];
-    match aads.iter().position(|aad| content.open(nonce, aad, ciphertext, tag, &mut cleartext)) {
-        Some(trial) => Some((cleartext, trial)),
+    let mut trials = aads.iter().enumerate();
+    match trials.find_map(|(trial, aad)| Some((trial, content.open(nonce, aad, ciphertext, tag, &mut cleartext)?))) {
+        Some((trial, length)) => {
+            cleartext.truncate(length);
+            Some((cleartext, trial))
+        }
         None => {
             cleartext.zeroize();
             None
@@ -219,7 +243,7 @@ fn place_nonce<'a>(base_iv: &[u8], size: usize, nonce: Nonce<'_>, buffer: &'a mu
             let tail = placed.iter_mut().skip(size - partial.len());
             tail.zip(partial).for_each(|(byte, of_partial)| *byte ^= of_partial);
         }
-        Nonce::Full(_) | Nonce::Partial(_) => return None,
+        Nonce::Full(_) | Nonce::Partial(_) | Nonce::Sized { .. } => return None,
     }
     Some(placed)
 }

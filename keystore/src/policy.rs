@@ -221,7 +221,7 @@ pub(crate) const PROFILE_ALGORITHMS: &[Algorithm] = &[
 ];
 
 /// Whether these algorithms may stand on one key (DESIGN §6): a master's derivation separates them, an ECDSA algorithm
-/// and its fully specified name are one (RFC 9864), so are ECDH's forms with and without key wrap; otherwise exactly one.
+/// and its fully specified name are one (RFC 9864), so are ECDH's forms with and without key wrap, and what is made of a password; otherwise exactly one.
 pub(crate) fn one_family(algs: &[Algorithm], derive: bool) -> bool {
     let all = |family: &[Algorithm]| algs.iter().all(|algorithm| family.contains(algorithm));
     algs.len() == 1
@@ -231,4 +231,5 @@ pub(crate) fn one_family(algs: &[Algorithm], derive: bool) -> bool {
         || all(&[Algorithm::Es512, Algorithm::Esp512])
         || algs.iter().all(|algorithm| algorithm.agreement().is_some() && !algorithm.is_static())
         || algs.iter().all(|algorithm| algorithm.is_static())
+        || algs.iter().all(|algorithm| algorithm.is_password())
 }

@@ -160,19 +160,20 @@ impl KeyMaterial {
             Self::RsaPrivate(_) => algorithm.is_transport(),
             Self::RsaPublic(_) => algorithm.is_rsa_signature(),
             Self::Symmetric(key) if derive => {
-                algorithm.is_aead() && algorithm.content().is_some_and(|sizes| key.k.len() >= sizes.key)
+                let long_enough = algorithm.content().is_some_and(|sizes| key.k.len() >= sizes.key);
+                algorithm.is_aead() && algorithm.cose().is_some() && long_enough
             }
             Self::Symmetric(key) => algorithm.takes_symmetric(key.k.len()),
             Self::X25519Public(_) => algorithm.is_static(),
         }
     }
 
-    /// Whether this key runs that algorithm only where its record names it: weak, or legal in RFC 9053 and better not.
-    pub(crate) const fn only_by_name(&self, algorithm: Algorithm) -> bool {
+    /// Whether a key runs that algorithm only where its record names it: weak, or legal in RFC 9053 and better not.
+    pub(crate) const fn only_by_name(algorithm: Algorithm) -> bool {
         match algorithm {
-            Algorithm::Ed448 | Algorithm::Rs256 | Algorithm::Rs384 | Algorithm::Rs512 | Algorithm::RsaOaepSha1 => true,
-            Algorithm::Es512 => matches!(self, Self::EcPublic(Point { curve: Curve::P256, .. })),
-            _ => algorithm.is_unauthenticated(),
+            Algorithm::Ed448 | Algorithm::Rs256 | Algorithm::Rs384 | Algorithm::Rs512 => true,
+            Algorithm::EcdhEsDes3Kw | Algorithm::RsaOaepSha1 | Algorithm::RsaPkcs1V15 => true,
+            _ => algorithm.is_unauthenticated() || algorithm.is_password() || algorithm.is_ccm_sized(),
         }
     }
 }

@@ -34,14 +34,39 @@ pub enum Start<'a> {
         /// kid context, which goes into the derivation.
         kid_context: Option<&'a [u8]>,
     },
-    /// RSAES-OAEP with our private key and an empty label (RFC 8230 §3): what it holds is the next key.
+    /// A password, stretched by PBKDF2 (RFC 8018 §5.2): the KEK of the first step, which unwraps.
+    Password {
+        /// A symmetric key whose bytes are the password.
+        key: &'a KeyRef,
+        /// Hash of the HMAC: SHA-1, SHA-256, SHA-384 or SHA-512.
+        hash: Hash,
+        /// Salt, complete: in JOSE with the algorithm's name before it (RFC 7518 §4.8.1.1).
+        salt: &'a [u8],
+        /// Iterations, 1 to 1,000,000. Of several recipients the caller counts the sum.
+        iterations: u32,
+        /// Bytes of the KEK.
+        length: usize,
+    },
+    /// RSAES-OAEP with our private key (RFC 8017 §7.1): what it holds is the next key. MGF1 is on the algorithm's own hash.
     Transport {
         /// Our private key: RSA.
         key: &'a KeyRef,
         /// One of the RSAES-OAEP algorithms.
         algorithm: Algorithm,
+        /// Label: empty in COSE and JOSE.
+        label: &'a [u8],
         /// As long as the modulus.
         ciphertext: &'a [u8],
+    },
+    /// RSAES-PKCS1-v1_5 with our private key and implicit rejection (RFC 3218 §2.3.2): whatever is wrong with padding or
+    /// length, a pseudo-random key takes the place of what was carried, always the same one for this ciphertext.
+    TransportV15 {
+        /// Our private key: RSA.
+        key: &'a KeyRef,
+        /// As long as the modulus.
+        ciphertext: &'a [u8],
+        /// Bytes of the key that is needed next.
+        length: usize,
     },
 }
 
@@ -77,6 +102,33 @@ pub enum EcY<'a> {
 /// One step of key management.
 #[derive(Clone, Copy, Debug)]
 pub enum Step<'a> {
+    /// CEK-HKDF-SHA256 (RFC 9709): the content key, bound to the content algorithm, at the length of the key at hand.
+    CekHkdf {
+        /// DER of the content algorithm's AlgorithmIdentifier.
+        info: &'a [u8],
+    },
+    /// Concat KDF with SHA-256 (RFC 7518 §4.6.2, NIST SP 800-56A).
+    Concat {
+        /// AlgorithmID: `enc`, or with key wrap `alg`.
+        algorithm_id: &'a str,
+        /// PartyUInfo, decoded; empty where there is none.
+        apu: &'a [u8],
+        /// PartyVInfo, decoded; empty where there is none.
+        apv: &'a [u8],
+        /// Bytes.
+        length: usize,
+    },
+    /// AES-GCM key unwrap, without additional data (RFC 7518 §4.7).
+    GcmUnwrap {
+        /// `A128GCMKW`, `A192GCMKW` or `A256GCMKW`: fixes the length of the secret at hand.
+        algorithm: Algorithm,
+        /// 12 bytes.
+        iv: &'a [u8],
+        /// 16 bytes.
+        tag: &'a [u8],
+        /// As long as the key in it.
+        wrapped: &'a [u8],
+    },
     /// HKDF (RFC 5869), extract and expand: `length` bytes, those of the key that is needed next.
     Hkdf {
         /// Hash.
@@ -102,6 +154,29 @@ pub enum Step<'a> {
         /// 8 bytes longer than the key in it.
         wrapped: &'a [u8],
     },
+    /// Triple-DES key unwrap (RFC 3217 §3): 24 bytes unwrap a key of any whole number of blocks.
+    UnwrapDes {
+        /// 16 bytes longer than the key in it.
+        wrapped: &'a [u8],
+    },
+    /// Key unwrap of password recipients (RFC 3211 §2.3.2).
+    UnwrapPassword {
+        /// `A128CBC`, `A192CBC`, `A256CBC` or `DES-EDE3-CBC`: fixes the length of the secret at hand.
+        algorithm: Algorithm,
+        /// One block.
+        iv: &'a [u8],
+        /// At least two blocks.
+        wrapped: &'a [u8],
+    },
+    /// KDF of ANSI X9.63 (SEC 1 §3.6.1, RFC 5753 §7.2).
+    X963 {
+        /// Hash.
+        hash: Hash,
+        /// DER of the ECC-CMS-SharedInfo.
+        info: &'a [u8],
+        /// Bytes.
+        length: usize,
+    },
 }
 
 /// The info of a derivation, for COSE a COSE_KDF_Context (RFC 9053 §5.2).
@@ -114,21 +189,28 @@ pub struct Info<'a> {
     pub private: bool,
 }
 
-/// Hash of an HKDF.
+/// A hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hash {
+    /// SHA-1: for what is off by default.
+    Sha1,
+    /// SHA-224: the same.
+    Sha224,
     /// SHA-256.
     Sha256,
+    /// SHA-384.
+    Sha384,
     /// SHA-512.
     Sha512,
 }
 
 impl Hash {
     /// The algorithm that derives from a symmetric secret with it (RFC 9053 §6.1.2).
-    pub(crate) const fn direct(self) -> Algorithm {
+    pub(crate) const fn direct(self) -> Option<Algorithm> {
         match self {
-            Self::Sha256 => Algorithm::DirectHkdfSha256,
-            Self::Sha512 => Algorithm::DirectHkdfSha512,
+            Self::Sha256 => Some(Algorithm::DirectHkdfSha256),
+            Self::Sha512 => Some(Algorithm::DirectHkdfSha512),
+            Self::Sha1 | Self::Sha224 | Self::Sha384 => None,
         }
     }
 }
@@ -140,6 +222,23 @@ pub enum Nonce<'a> {
     Full(&'a [u8]),
     /// Partial IV: base IV (derived, or the key record's) XOR this, left-padded with zeros (RFC 9052 §3.1).
     Partial(&'a [u8]),
+    /// As it stands, at a length of the message's own, with a tag that has one too (RFC 5084 §3). GCM: nonces of 8 to 16
+    /// bytes and tags of 12 to 16; CCM: nonces of 7 to 13 and tags of 12, 14 or 16.
+    Sized {
+        /// The nonce.
+        nonce: &'a [u8],
+        /// Bytes of the tag.
+        tag: usize,
+    },
+}
+
+/// What lets encryption without authentication be opened.
+#[derive(Clone, Copy, Debug)]
+pub enum Under<'a> {
+    /// A departure from the default rules that the operator has named.
+    Departure,
+    /// The authentic layer above.
+    Layer(&'a Authentic),
 }
 
 /// What is to be done with the content key, or with the sender's public key. `aads` and `messages` are the trials of a
@@ -159,15 +258,15 @@ pub enum Recipe<'a> {
         /// Ciphertext and tag.
         ciphertext: &'a [u8],
     },
-    /// AES-CTR or AES-CBC (RFC 9459), which notice no change: only below a layer that is authentic already.
+    /// AES-CTR, AES-CBC or triple-DES-CBC (RFC 9459, RFC 3370), which notice no change.
     DecryptUnauthenticated {
-        /// The authentic layer above.
-        under: &'a Authentic,
+        /// Why it may be opened all the same.
+        under: Under<'a>,
         /// Where the content key comes from.
         management: Management<'a>,
         /// Content algorithm.
         algorithm: Algorithm,
-        /// 16 bytes.
+        /// One block.
         iv: &'a [u8],
         /// Ciphertext; for CBC with its padding.
         ciphertext: &'a [u8],
@@ -192,6 +291,21 @@ pub enum Recipe<'a> {
         /// To-be-signed bytes, a trial each.
         messages: &'a [&'a [u8]],
         /// ECDSA: r‖s, each at the full width of the order; else as the algorithm writes it.
+        signature: &'a [u8],
+    },
+    /// RSASSA-PSS with parameters of its own (RFC 4055 §3.1, RFC 8017 §8.1).
+    VerifyPss {
+        /// The signer's public key: RSA.
+        key: &'a KeyRef,
+        /// `PS256`, `PS384` or `PS512`: the hash.
+        algorithm: Algorithm,
+        /// Hash of MGF1.
+        mgf: Hash,
+        /// Bytes of the salt.
+        salt: usize,
+        /// To-be-signed bytes, a trial each.
+        messages: &'a [&'a [u8]],
+        /// As long as the modulus.
         signature: &'a [u8],
     },
 }

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::import::draft::{Offered, Owner};
 use crate::import::{Fault, Placed};
-use crate::key::Algorithm;
+use crate::key::{Algorithm, Kty};
 use crate::private_key::{Curve, KeyMaterial, Point, RsaPrivate, RsaPublic, Scalar, Symmetric, X25519};
 
 /// Keys of one file, at most: what 1 MiB may hold is bounded by its bytes, this bounds what is said of them.
@@ -198,7 +198,7 @@ fn rsa(labels: &Labels<'_>) -> Result<KeyMaterial, Fault> {
 
 /// RFC 9964: −1 is the public key, −2 the private one, which is not read.
 fn akp(labels: &Labels<'_>) -> Result<(KeyMaterial, bool), Fault> {
-    let set = Algorithm::ALL.iter().copied().find(|algorithm| Some(algorithm.cose()) == labels.alg);
+    let set = labels.alg.and_then(|alg| Algorithm::from_cose(alg, Kty::Akp));
     let set = set.and_then(|set| Some((set, set.ml_dsa_key()?)));
     let (set, length) = set.ok_or_else(|| Fault::unsupported("3", "is no ML-DSA that is supported"))?;
     let key = labels.k.filter(|key| key.len() == length);
@@ -219,7 +219,7 @@ fn algorithm(number: i64) -> Result<String, Fault> {
     if number == -8 {
         return Ok("EdDSA".to_owned());
     }
-    let known = Algorithm::ALL.iter().find(|algorithm| algorithm.cose() == number);
+    let known = Algorithm::ALL.iter().find(|algorithm| algorithm.cose() == Some(number));
     let known = known.ok_or_else(|| Fault::unsupported("3", "is an algorithm that is not supported"))?;
     Ok(known.name().to_owned())
 }

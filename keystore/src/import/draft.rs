@@ -14,6 +14,8 @@ use crate::records::key::Use;
 /// Longest kid, tenant, device, endpoint, path, audience; bytes.
 const NAME_MAX: usize = 256;
 const LIST_MAX: usize = 64;
+/// Longest password, bytes.
+const PASSWORD_MAX: usize = 256;
 
 /// What is said of a key beside its bytes (contract.md §1).
 #[derive(Default)]
@@ -79,8 +81,8 @@ impl Offered {
     pub(super) fn draft(mut self, options: &ImportOptions, offline: bool) -> Result<Draft, Fault> {
         self.inherit(options)?;
         self.purpose_agrees(offline)?;
-        sound(&self.material)?;
         let algs = self.algorithms(&options.also, offline)?;
+        sound(&self.material, algs.iter().all(|algorithm| algorithm.is_password()))?;
         self.base_iv_agrees(&algs)?;
         self.kdf_inputs_agree(&algs, offline)?;
         names_agree(&self.owner.stated)?;
@@ -130,7 +132,7 @@ impl Offered {
         let (usages, operations): (&[&str], &[&str]) = match &self.material {
             KeyMaterial::EcPrivate(_) | KeyMaterial::X25519Private(_) => (&["enc"], DERIVE),
             KeyMaterial::X25519Public(_) => (&["enc"], DERIVE),
-            KeyMaterial::RsaPrivate(_) => (&["enc"], &["decrypt", "unwrapKey"]),
+            KeyMaterial::RsaPrivate(_) => (&["enc"], UNWRAP),
             KeyMaterial::EcPublic(_) => (&["sig", "enc"], &["verify", "deriveKey", "deriveBits"]),
             KeyMaterial::Symmetric(_) => (&["enc", "sig"], SYMMETRIC),
             _ => (&["sig"], &["verify"]),
@@ -153,7 +155,7 @@ impl Offered {
     }
 
     fn signs(&self) -> bool {
-        let signature = |name: &str| name == "EdDSA" || Algorithm::from_name(name).is_some_and(is_signature);
+        let signature = |name: &str| name == "EdDSA" || Algorithm::from_name(name).is_some_and(Algorithm::is_signature);
         self.usage.as_deref() == Some("sig") || self.alg.as_deref().is_some_and(signature)
     }
 
@@ -173,7 +175,7 @@ impl Offered {
 
     /// Whether `use` and `key_ops`, where they are given, let the key run that algorithm.
     fn serves(&self, algorithm: Algorithm) -> bool {
-        let signs = is_signature(algorithm) || algorithm.is_mac();
+        let signs = algorithm.is_signature() || algorithm.is_mac();
         let usage = match self.usage.as_deref() {
             Some("sig") => signs,
             Some(_) => !signs,
@@ -181,10 +183,11 @@ impl Offered {
             None => !algorithm.is_static() || self.is_agreed_with(),
         };
         let operations: &[&str] = match algorithm {
-            _ if algorithm.wrap().is_some() => &["unwrapKey"],
-            _ if algorithm.is_transport() => &["decrypt", "unwrapKey"],
+            _ if algorithm.wrap().is_some() || algorithm.gcm_wrap().is_some() => UNWRAP,
+            _ if algorithm.is_password() => &["deriveKey", "deriveBits", "unwrapKey", "decrypt"],
+            _ if algorithm.is_transport() => UNWRAP,
             _ if algorithm.is_mac() => &["verify", "MAC verify"],
-            _ if is_signature(algorithm) => &["verify"],
+            _ if algorithm.is_signature() => &["verify"],
             _ if algorithm.content().is_some() && self.owner.stated.derives(self.material.kty()) => SYMMETRIC,
             _ if algorithm.content().is_some() => &["decrypt"],
             _ => DERIVE,
@@ -224,7 +227,7 @@ impl Offered {
         let profile = PROFILE_ALGORITHMS.iter().copied();
         let others = Algorithm::ALL.iter().copied().filter(|algorithm| !PROFILE_ALGORITHMS.contains(algorithm));
         let beyond = others.filter(|algorithm| {
-            let off = self.material.only_by_name(*algorithm) && !also.contains(algorithm);
+            let off = KeyMaterial::only_by_name(*algorithm) && !also.contains(algorithm);
             !self.owner.stated.strict_profile && !off
         });
         let fitting: Vec<_> = profile.chain(beyond).filter(fits).collect();
@@ -274,7 +277,7 @@ impl Offered {
 
     /// KDF inputs are for keys that something is derived from, directly or after an agreement.
     fn kdf_inputs_agree(&mut self, algs: &[Algorithm], offline: bool) -> Result<(), Fault> {
-        let derives = |algorithm: &Algorithm| algorithm.agreement().is_some() || is_direct_kdf(*algorithm);
+        let derives = |algorithm: &Algorithm| algorithm.agreement().is_some() || algorithm.is_direct_kdf();
         let given = self.owner.stated.has_kdf_inputs() || self.owner.priv_other.is_some();
         if given && !algs.iter().any(derives) {
             return Err(Fault::at("party_u", "and the other KDF inputs need a key that something is derived from"));
@@ -313,8 +316,12 @@ impl Offered {
 }
 
 /// Nothing weak: no constant symmetric key, no Ed25519 key that everybody can sign for, no public key that agrees on zero.
-fn sound(material: &KeyMaterial) -> Result<(), Fault> {
+fn sound(material: &KeyMaterial, password: bool) -> Result<(), Fault> {
     match material {
+        KeyMaterial::Symmetric(key) if password && !(1..=PASSWORD_MAX).contains(&key.k.len()) => {
+            Err(Fault::at("k", "must be 1 to 256 bytes"))
+        }
+        KeyMaterial::Symmetric(_) if password => Ok(()),
         KeyMaterial::Symmetric(key) if !(16..=64).contains(&key.k.len()) => {
             Err(Fault::at("k", "must be 16 to 64 bytes"))
         }
@@ -331,44 +338,24 @@ fn sound(material: &KeyMaterial) -> Result<(), Fault> {
 
 /// MACs and signatures are `sig`; a MAC is a key's only algorithm, unless nothing is said of an offline key.
 fn purpose(algs: &[Algorithm]) -> Use {
-    let signs = algs.iter().all(|algorithm| is_signature(*algorithm) || algorithm.is_mac());
+    let signs = algs.iter().all(|algorithm| algorithm.is_signature() || algorithm.is_mac());
     if signs { Use::Sig } else { Use::Enc }
 }
 
-const fn is_signature(algorithm: Algorithm) -> bool {
-    let symmetric = algorithm.content().is_some() || algorithm.mac().is_some() || algorithm.wrap().is_some();
-    !symmetric && algorithm.agreement().is_none() && !algorithm.is_transport() && !is_direct_kdf(algorithm)
-}
-
-const fn is_direct_kdf(algorithm: Algorithm) -> bool {
-    matches!(
-        algorithm,
-        Algorithm::DirectHkdfAes128
-            | Algorithm::DirectHkdfAes256
-            | Algorithm::DirectHkdfSha256
-            | Algorithm::DirectHkdfSha512
-    )
-}
-
-/// By its name in the COSE registry, with or without spaces around `+`, or where it has another in the JOSE registry by
-/// that.
+/// By its name in the JOSE registry or the COSE registry, there with or without spaces around `+`.
 fn algorithm(name: &str, field: &str, kty: Kty) -> Result<Algorithm, Fault> {
     let known = match name {
-        "EdDSA" => Algorithm::from_cose(-8, kty),
         "ChaCha20/Poly1305" => Some(Algorithm::ChaCha20Poly1305),
-        "HS256" => Some(Algorithm::Hmac256_256),
-        "HS384" => Some(Algorithm::Hmac384_384),
-        "HS512" => Some(Algorithm::Hmac512_512),
-        "RSA-OAEP" => Some(Algorithm::RsaOaepSha1),
-        "RSA-OAEP-256" => Some(Algorithm::RsaOaepSha256),
-        "RSA-OAEP-512" => Some(Algorithm::RsaOaepSha512),
-        name => Algorithm::from_name(&name.replace(" + ", "+")),
+        name => Algorithm::from_jose(name, kty).or_else(|| Algorithm::from_name(&name.replace(" + ", "+"))),
     };
     known.ok_or_else(|| Fault::unsupported(field, "names an algorithm that is not supported"))
 }
 
 /// `key_ops` of what derives.
 const DERIVE: &[&str] = &["deriveKey", "deriveBits"];
+
+/// `key_ops` of what decrypts keys, which are content like any other (jose.md §5).
+const UNWRAP: &[&str] = &["decrypt", "unwrapKey"];
 
 /// `key_ops` of a symmetric key.
 const SYMMETRIC: &[&str] = &["decrypt", "deriveKey", "deriveBits", "unwrapKey", "verify", "MAC verify"];

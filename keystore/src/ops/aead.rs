@@ -1,4 +1,5 @@
-//! Content encryption: AES-GCM and ChaCha20-Poly1305 on aws-lc-rs, AES-CCM, which it lacks, on `ccm` and `aes`.
+//! Content encryption: AES-GCM and ChaCha20-Poly1305 on aws-lc-rs, AES-CCM, which it lacks, on `ccm` and `aes`, AES-CBC with
+//! HMAC on [`cbc_hmac`](crate::ops::cbc_hmac).
 
 use aes::{Aes128, Aes256};
 use aes_gcm::aead::consts::{U7, U8, U13, U16};
@@ -9,6 +10,7 @@ use ccm::aead::{AeadInOut, KeyInit};
 use zeroize::Zeroizing;
 
 use crate::key::Algorithm;
+use crate::ops::cbc_hmac::CbcHmac;
 
 /// A content key ready for use: its key schedule, and the base IV that Partial IVs are combined with.
 pub(crate) struct ContentKey {
@@ -19,6 +21,7 @@ pub(crate) struct ContentKey {
 /// CCM by AES key, tag and nonce, in bytes.
 enum Cipher {
     AwsLc(LessSafeKey),
+    CbcHmac(Box<CbcHmac>),
     Ccm128Tag16Nonce13(Box<Ccm<Aes128, U16, U13>>),
     Ccm128Tag16Nonce7(Box<Ccm<Aes128, U16, U7>>),
     Ccm128Tag8Nonce13(Box<Ccm<Aes128, U8, U13>>),
@@ -37,6 +40,9 @@ impl ContentKey {
             Algorithm::A192Gcm => aws_lc(&AES_192_GCM, key),
             Algorithm::A256Gcm => aws_lc(&AES_256_GCM, key),
             Algorithm::ChaCha20Poly1305 => aws_lc(&CHACHA20_POLY1305, key),
+            Algorithm::A128CbcHs256 | Algorithm::A192CbcHs384 | Algorithm::A256CbcHs512 => {
+                CbcHmac::new(algorithm, key).map(|key| Cipher::CbcHmac(Box::new(key)))
+            }
             Algorithm::AesCcm16_64_128 => ccm(key).map(Cipher::Ccm128Tag8Nonce13),
             Algorithm::AesCcm16_64_256 => ccm(key).map(Cipher::Ccm256Tag8Nonce13),
             Algorithm::AesCcm64_64_128 => ccm(key).map(Cipher::Ccm128Tag8Nonce7),
@@ -55,9 +61,18 @@ impl ContentKey {
         &self.base_iv
     }
 
-    /// Decrypts `ciphertext` into `cleartext`, of the same length. False: nothing in `cleartext` may be used.
-    pub(crate) fn open(&self, nonce: &[u8], aad: &[u8], ciphertext: &[u8], tag: &[u8], cleartext: &mut [u8]) -> bool {
-        match &self.cipher {
+    /// Decrypts `ciphertext` into `cleartext`, of the same length; says how much of it is cleartext. None: nothing in
+    /// `cleartext` may be used.
+    pub(crate) fn open(
+        &self,
+        nonce: &[u8],
+        aad: &[u8],
+        ciphertext: &[u8],
+        tag: &[u8],
+        cleartext: &mut [u8],
+    ) -> Option<usize> {
+        let holds = match &self.cipher {
+            Cipher::CbcHmac(key) => return key.open(nonce, aad, ciphertext, tag, cleartext),
             Cipher::AwsLc(key) => Nonce::try_assume_unique_for_key(nonce)
                 .and_then(|nonce| key.open_separate_gather(nonce, Aad::from(aad), ciphertext, tag, cleartext))
                 .is_ok(),
@@ -69,7 +84,8 @@ impl ContentKey {
             Cipher::Ccm256Tag16Nonce7(key) => open_ccm(key.as_ref(), nonce, aad, ciphertext, tag, cleartext),
             Cipher::Ccm256Tag8Nonce13(key) => open_ccm(key.as_ref(), nonce, aad, ciphertext, tag, cleartext),
             Cipher::Ccm256Tag8Nonce7(key) => open_ccm(key.as_ref(), nonce, aad, ciphertext, tag, cleartext),
-        }
+        };
+        holds.then_some(ciphertext.len())
     }
 }
 

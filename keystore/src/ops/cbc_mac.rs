@@ -3,7 +3,7 @@
 //! of tag and to structures whose first bytes say how long they are.
 
 use aes::cipher::{Array, BlockCipherEncrypt, KeyInit};
-use aes::{Aes128, Aes256};
+use aes::{Aes128, Aes192, Aes256};
 use zeroize::Zeroizing;
 
 use crate::key::Algorithm;
@@ -14,6 +14,7 @@ const BLOCK: usize = 16;
 /// An AES key for CBC-MAC.
 pub(crate) enum CbcMac {
     Aes128(Box<Aes128>),
+    Aes192(Box<Aes192>),
     Aes256(Box<Aes256>),
 }
 
@@ -21,6 +22,7 @@ impl CbcMac {
     pub(crate) fn new(key: &[u8]) -> Option<Self> {
         match key.len() {
             16 => Aes128::new_from_slice(key).ok().map(|key| Self::Aes128(Box::new(key))),
+            24 => Aes192::new_from_slice(key).ok().map(|key| Self::Aes192(Box::new(key))),
             32 => Aes256::new_from_slice(key).ok().map(|key| Self::Aes256(Box::new(key))),
             _ => None,
         }
@@ -28,24 +30,39 @@ impl CbcMac {
 
     /// The MAC of the parts, one after the other.
     pub(crate) fn mac(&self, parts: &[&[u8]]) -> [u8; BLOCK] {
-        let (mut state, mut filled) = ([0; BLOCK], 0);
-        for byte in parts.iter().copied().flatten() {
+        let mut state = [0; BLOCK];
+        self.absorb(&mut state, parts.iter().copied().flatten());
+        state
+    }
+
+    /// The MAC of the parts, each of them filled up to whole blocks.
+    pub(crate) fn mac_padded(&self, parts: &[&[u8]]) -> [u8; BLOCK] {
+        let mut state = [0; BLOCK];
+        for part in parts {
+            self.absorb(&mut state, part.iter());
+        }
+        state
+    }
+
+    fn absorb<'a>(&self, state: &mut [u8; BLOCK], bytes: impl Iterator<Item = &'a u8>) {
+        let mut filled = 0;
+        for byte in bytes {
             state[filled] ^= byte;
             filled += 1;
             if filled == BLOCK {
-                self.encrypt(&mut state);
+                self.encrypt(state);
                 filled = 0;
             }
         }
         if filled != 0 {
-            self.encrypt(&mut state);
+            self.encrypt(state);
         }
-        state
     }
 
     fn encrypt(&self, block: &mut [u8; BLOCK]) {
         match self {
             Self::Aes128(key) => key.encrypt_block(Array::cast_from_core_mut(block)),
+            Self::Aes192(key) => key.encrypt_block(Array::cast_from_core_mut(block)),
             Self::Aes256(key) => key.encrypt_block(Array::cast_from_core_mut(block)),
         }
     }

@@ -1,49 +1,46 @@
-//! AES-CTR and AES-CBC (RFC 9459), which notice no change: only under a layer that is authentic already.
+//! AES-CTR and CBC (RFC 9459, RFC 3370), which notice no change: only under a layer that is authentic already, or where the
+//! operator asks for it by name.
 
 use aws_lc_rs::cipher::{AES_128, AES_192, AES_256, DecryptingKey, DecryptionContext, UnboundCipherKey};
 use aws_lc_rs::iv::FixedLength;
 use zeroize::Zeroize;
 
 use crate::key::Algorithm;
-
-const BLOCK: usize = 16;
+use crate::ops::cbc::{Cbc, unpadded};
 
 /// The cleartext. None for an IV of another length, a ciphertext that is no multiple of the block, bad padding: one answer.
 pub(crate) fn decrypt(algorithm: Algorithm, key: &[u8], iv: &[u8], ciphertext: &[u8]) -> Option<Vec<u8>> {
+    match algorithm {
+        Algorithm::A128Ctr | Algorithm::A192Ctr | Algorithm::A256Ctr => ctr(key, iv, ciphertext),
+        _ => cbc(&Cbc::new(algorithm, key)?, iv, ciphertext),
+    }
+}
+
+fn ctr(key: &[u8], iv: &[u8], ciphertext: &[u8]) -> Option<Vec<u8>> {
     let cipher = match key.len() {
         16 => &AES_128,
         24 => &AES_192,
         32 => &AES_256,
         _ => return None,
     };
-    let key = UnboundCipherKey::new(cipher, key).ok()?;
-    let padded = matches!(algorithm, Algorithm::A128Cbc | Algorithm::A192Cbc | Algorithm::A256Cbc);
-    let key = if padded { DecryptingKey::cbc(key) } else { DecryptingKey::ctr(key) }.ok()?;
-    if padded && (ciphertext.is_empty() || !ciphertext.len().is_multiple_of(BLOCK)) {
-        return None;
-    }
+    let key = UnboundCipherKey::new(cipher, key).and_then(DecryptingKey::ctr).ok()?;
     let mut cleartext = ciphertext.to_vec();
     let iv = DecryptionContext::Iv128(FixedLength::try_from(iv).ok()?);
     key.decrypt(&mut cleartext, iv).ok()?;
-    if padded {
-        cleartext = unpadded(cleartext)?;
-    }
     Some(cleartext)
 }
 
-/// Cuts the padding of 1 to 16 bytes, each of which says how many they are (RFC 5652 §6.3). Every byte of the last block
-/// is looked at, whatever the others are.
-fn unpadded(mut cleartext: Vec<u8>) -> Option<Vec<u8>> {
-    let (&pad, last) = (cleartext.last()?, cleartext.len().checked_sub(BLOCK)?);
-    let outside = |at: usize| at < BLOCK.saturating_sub(pad.into());
-    let wrong = cleartext[last..]
-        .iter()
-        .enumerate()
-        .fold(0, |wrong, (at, byte)| wrong | if outside(at) { 0 } else { byte ^ pad });
-    if wrong != 0 || !(1..=16).contains(&pad) {
-        cleartext.zeroize();
-        return None;
+fn cbc(key: &Cbc, iv: &[u8], ciphertext: &[u8]) -> Option<Vec<u8>> {
+    let mut cleartext = ciphertext.to_vec();
+    key.decrypt(iv, &mut cleartext)?;
+    match unpadded(&cleartext, key.block()) {
+        Some(length) => {
+            cleartext.truncate(length);
+            Some(cleartext)
+        }
+        None => {
+            cleartext.zeroize();
+            None
+        }
     }
-    cleartext.truncate(cleartext.len() - usize::from(pad));
-    Some(cleartext)
 }

@@ -83,15 +83,20 @@ impl Curve {
         !matches!(self, Self::Secp256k1)
     }
 
-    /// The signature algorithms that go with it. ES512 on P-256 is legal (RFC 9053 §2.1); the other mixes are not taken.
+    /// The signature algorithms that go with it. On the NIST curves every hash of ECDSA is legal (RFC 9053 §2.1, RFC 5753 §7);
+    /// JOSE and the names of RFC 9864 have one for each curve.
     pub(crate) const fn verifies(self, algorithm: Algorithm) -> bool {
         match self {
-            Self::P256 => matches!(algorithm, Algorithm::Es256 | Algorithm::Esp256 | Algorithm::Es512),
-            Self::P384 => matches!(algorithm, Algorithm::Es384 | Algorithm::Esp384),
-            Self::P521 => matches!(algorithm, Algorithm::Es512 | Algorithm::Esp512),
+            Self::P256 => is_ecdsa(algorithm) || matches!(algorithm, Algorithm::Esp256),
+            Self::P384 => is_ecdsa(algorithm) || matches!(algorithm, Algorithm::Esp384),
+            Self::P521 => is_ecdsa(algorithm) || matches!(algorithm, Algorithm::Esp512),
             Self::Secp256k1 => matches!(algorithm, Algorithm::Es256K),
         }
     }
+}
+
+const fn is_ecdsa(algorithm: Algorithm) -> bool {
+    matches!(algorithm, Algorithm::Es256 | Algorithm::Es384 | Algorithm::Es512)
 }
 
 impl Point {

@@ -8,7 +8,7 @@ use minicbor::encode::Error;
 use zeroize::Zeroizing;
 
 use crate::cbor::{self, Writer};
-use crate::key::Algorithm;
+use crate::key::{Algorithm, Kty};
 use crate::private_key::{
     Curve, KeyMaterial, Point, RsaPrivate, RsaPublic, Scalar, Secrets, Symmetric, X25519, significant,
 };
@@ -52,7 +52,7 @@ fn encode(material: &KeyMaterial, priv_other: Option<&[u8]>) -> Zeroizing<Vec<u8
 fn write(out: &mut Writer, material: &KeyMaterial, more: u64) -> Result<(), Error<Infallible>> {
     match material {
         KeyMaterial::AkpPublic(set, key) => {
-            out.map(3 + more)?.u8(1)?.u8(7)?.u8(3)?.i64(set.cose())?.i8(-1)?.bytes(key)?.ok()
+            out.map(3 + more)?.u8(1)?.u8(7)?.u8(3)?.i64(set.cose().unwrap_or_default())?.i8(-1)?.bytes(key)?.ok()
         }
         KeyMaterial::EcPrivate(Scalar { d, point }) => point_of(out, point, 5 + more)?.i8(-4)?.bytes(d)?.ok(),
         KeyMaterial::EcPublic(point) => point_of(out, point, 4 + more)?.ok(),
@@ -130,7 +130,7 @@ impl<'a> Labels<'a> {
                 base_iv: self.bytes(5).map(secret),
             })),
             (7, None) => {
-                let set = Algorithm::ALL.iter().copied().find(|algorithm| Some(algorithm.cose()) == self.alg)?;
+                let set = Algorithm::from_cose(self.alg?, Kty::Akp)?;
                 Some(KeyMaterial::AkpPublic(set, self.bytes(-1)?.to_vec()))
             }
             _ => None,

@@ -156,9 +156,13 @@ impl KeyRow {
     }
 }
 
-/// An algorithm's name as one word of a list; no name has a `_` of its own.
+/// An algorithm's name as one word of a list.
 fn word(name: &str) -> String {
     name.replace(' ', "_")
+}
+
+fn of_word(word: &str) -> Option<Algorithm> {
+    Algorithm::from_name(word).or_else(|| Algorithm::from_name(&word.replace('_', " ")))
 }
 
 /// At most `limit` keys of this tenant and kid, oldest first; with `nameless` also those without kid.
@@ -282,7 +286,7 @@ fn read(row: &Row<'_>) -> Option<KeyRow> {
         thumbprint: row.get(4).ok()?,
         kty: Kty::from_name(text(5)?)?,
         purpose: Use::from_name(text(6)?)?,
-        algs: words(7)?.map(|word| Algorithm::from_name(&word.replace('_', " "))).collect::<Option<_>>()?,
+        algs: words(7)?.map(of_word).collect::<Option<_>>()?,
         formats: words(8)?.map(str::to_owned).collect(),
         device: row.get(9).ok()?,
         status: Status::from_name(text(10)?)?,

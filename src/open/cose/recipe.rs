@@ -5,7 +5,7 @@
 //! strongroom uses what the envelope holds.
 
 use keystore::key::{Algorithm, Kty};
-use keystore::recipe::{Authentic, EcY, Hash, Info, Management, Nonce, Peer, Point, Recipe, Start, Step};
+use keystore::recipe::{Authentic, EcY, Hash, Info, Management, Nonce, Peer, Point, Recipe, Start, Step, Under};
 use keystore::{Keystore, OpenError};
 
 use crate::envelope::Binding;
@@ -34,7 +34,7 @@ pub(super) fn run(
     keystore.run(&match message.structure() {
         CoseType::Mac | CoseType::Mac0 => Recipe::Mac { management, algorithm, messages, tag },
         _ if message.is_unauthenticated() => {
-            let under = under.ok_or(OpenError::Rejected)?;
+            let under = Under::Layer(under.ok_or(OpenError::Rejected)?);
             Recipe::DecryptUnauthenticated { under, management, algorithm, iv: nonce(message), ciphertext }
         }
         _ => {
@@ -77,7 +77,7 @@ fn manage<'a>(message: &'a Message, attempt: &'a Attempt) -> Option<(Start<'a>, 
             (agree(message, attempt, leaf, own)?, vec![hkdf(message, attempt, leaf, own)?, unwrap])
         }
         cose::Management::Transport => {
-            (Start::Transport { key, algorithm: by_number(own.id)?, ciphertext: wrapped }, Vec::new())
+            (Start::Transport { key, algorithm: by_number(own.id)?, label: &[], ciphertext: wrapped }, Vec::new())
         }
     };
     for recipient in above.iter().rev() {

@@ -108,7 +108,7 @@ fn family(algorithm: Algorithm) -> Family {
     if algorithm.is_aead() {
         return Family::Aead;
     }
-    match cose::Algorithm::of(algorithm.cose()).map(|known| known.kind) {
+    match algorithm.cose().and_then(cose::Algorithm::of).map(|known| known.kind) {
         Some(Kind::Cipher { .. }) => Family::Cipher,
         Some(Kind::Mac { .. }) => Family::Mac,
         Some(Kind::Management(Management::Agree { .. } | Management::AgreeWrap { .. })) => Family::Agreement,
