@@ -114,6 +114,20 @@ impl Envelope {
         }
     }
 
+    /// The departures that it was read with.
+    pub const fn read_with(&self) -> &Compat {
+        match self {
+            Self::Cose(message) => message.read_with(),
+        }
+    }
+
+    /// Whether some of those who might open it are passed over, which other departures might not.
+    pub fn passes_over(&self) -> bool {
+        match self {
+            Self::Cose(message) => message.passes_over(),
+        }
+    }
+
     /// The names by which this layer asks for keys; none where it names no key.
     pub fn key_names(&self) -> Vec<KeyName> {
         match self {

@@ -12,7 +12,7 @@ use keystore::{Keystore, OpenError};
 use crate::envelope::{Binding, Claims, Envelope, Fault, Reading};
 use crate::guard::Arrival;
 use crate::guard::admit::{Admitted, Candidates};
-use crate::item::{ContentType, Countersigned, Format, KeyName};
+use crate::item::{Compat, ContentType, Countersigned, Format, KeyName};
 
 mod cose;
 
@@ -21,7 +21,9 @@ mod cose;
 pub enum Unopened {
     /// Tag, MAC, signature, unwrap: one name for the whole oracle family.
     AuthFailed,
-    /// What it held says that it is an envelope, and is none.
+    /// It is no envelope that can be tried.
+    Unread(Fault),
+    /// What it held says that it is an envelope, and is none that can be tried.
     Inner(Fault),
     /// A certificate in a header is another than the one that it is named by.
     Certificate,
@@ -188,8 +190,56 @@ impl ProvenLayer {
     }
 }
 
-/// The keys that a layer names, pending ones left out. None known: [`Unopened::KeyUnknown`].
+/// Reads an envelope as the caller allows; where that fails, or names no key that is known, as a key's record allows that
+/// it names when it is read with every departure. The departures of `compat` names reach no other key's messages.
+pub fn read(
+    keystore: &Keystore,
+    arrival: &Arrival<'_>,
+    parse: impl Fn(&Compat) -> Result<Envelope, Fault>,
+) -> Result<Envelope, Unopened> {
+    let read = parse(arrival.compat);
+    let settled = match &read {
+        Ok(envelope) => !envelope.passes_over() || find(keystore, arrival, envelope).is_ok(),
+        Err(_) => false,
+    };
+    let whole = || parse(&Compat::everything()).ok();
+    if let Some(whole) = (!settled).then(whole).flatten()
+        && let Some(recorded) = as_recorded(keystore, arrival, &whole, parse)?
+    {
+        return Ok(recorded);
+    }
+    read.map_err(Unopened::Unread)
+}
+
+/// The envelope as the first of its keys allows whose record names departures with which it can be tried.
+fn as_recorded(
+    keystore: &Keystore,
+    arrival: &Arrival<'_>,
+    whole: &Envelope,
+    parse: impl Fn(&Compat) -> Result<Envelope, Fault>,
+) -> Result<Option<Envelope>, Unopened> {
+    let candidates = match named(keystore, arrival, whole) {
+        Err(Unopened::KeyUnknown(_)) => return Ok(None),
+        candidates => candidates?,
+    };
+    let departing = candidates.keys().filter(|key| !key.policy.compat.is_empty());
+    let recorded = departing.map(|key| parse(&arrival.compat.with(&key.policy.compat)));
+    let mut recorded = recorded.filter_map(Result::ok);
+    Ok(recorded.find(|envelope| find(keystore, arrival, envelope).is_ok()))
+}
+
+/// The keys that a layer names, pending ones left out, and those that do not allow what it was read with. None known:
+/// [`Unopened::KeyUnknown`].
 pub fn find(keystore: &Keystore, arrival: &Arrival<'_>, envelope: &Envelope) -> Result<Candidates, Unopened> {
+    let mut candidates = named(keystore, arrival, envelope)?;
+    let read_with = envelope.read_with();
+    candidates
+        .retain(|key| arrival.compat.covers(read_with) || arrival.compat.with(&key.policy.compat).covers(read_with));
+    let known = candidates.keys().next().is_some();
+    if known { Ok(candidates) } else { Err(Unopened::KeyUnknown(envelope.key_names())) }
+}
+
+fn named(keystore: &Keystore, arrival: &Arrival<'_>, envelope: &Envelope) -> Result<Candidates, Unopened> {
     match envelope {
         Envelope::Cose(message) => cose::find(keystore, arrival, message).map(Candidates::Cose),
     }
@@ -204,6 +254,6 @@ pub fn open(
     arrival: &Arrival<'_>,
 ) -> Result<Layer, Unopened> {
     match admitted {
-        Admitted::Cose(admitted) => cose::open(admitted, proof, keystore, reading, arrival.all_signers),
+        Admitted::Cose(admitted) => cose::open(admitted, proof, keystore, reading, arrival),
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use keystore::Keystore;
 use keystore::key::Algorithm;
 
-use crate::envelope::{self, Envelope, Fault, Reading};
+use crate::envelope::{self, Envelope, Reading};
 use crate::fault;
 use crate::guard::settled::{Refusal, Settled};
 use crate::guard::{self, Arrival, Denied};
@@ -45,16 +45,8 @@ impl House {
 
 /// The algorithms that are off by default and that these departures turn on, for keys whose record names none.
 pub fn off_by_default(compat: &Compat) -> Vec<Algorithm> {
-    let of: [(Departure, &[Algorithm]); 3] = [
-        (Departure::CurveHashMix, &[Algorithm::Es256, Algorithm::Es384, Algorithm::Es512]),
-        (Departure::Ed448, &[Algorithm::Ed448]),
-        (Departure::RsaOaepSha1, &[Algorithm::RsaOaepSha1]),
-    ];
-    of.iter()
-        .filter(|(departure, _)| compat.allows(*departure))
-        .flat_map(|(_, algorithms)| *algorithms)
-        .copied()
-        .collect()
+    let allowed = Departure::ALL.iter().filter(|departure| compat.allows(**departure));
+    allowed.flat_map(|departure| Algorithm::turned_on_by(departure.as_str())).copied().collect()
 }
 
 /// A failure of ours: no verdict, the item stays pending.
@@ -101,10 +93,13 @@ fn unseal(
     sealed: &Sealed,
     layer: &mut usize,
 ) -> Result<(Settled, Payload), Stop> {
-    let recognised = || envelope::recognise(&sealed.bytes, sealed.cose_type);
     let reading = Reading { limits: &house.limits, compat: arrival.compat, detached: arrival.detached };
-    let mut envelope = Envelope::parse(sealed, &reading).map_err(|fault| unread(&fault, recognised()))?;
-    let context = Context { format: envelope.format(), kid: first_kid(&envelope) };
+    let parse = |compat: &Compat| Envelope::parse(sealed, &Reading { compat, ..reading });
+    let mut envelope = open::read(&house.keystore, arrival, parse).map_err(|why| {
+        let format = envelope::recognise(&sealed.bytes, sealed.cose_type);
+        Context { format, kid: None }.unopened(why)
+    })?;
+    let context = Context { format: Some(envelope.format()), kid: first_kid(&envelope) };
     let mut proof = Proof::none();
     let opened = loop {
         let keys = open::find(&house.keystore, arrival, &envelope).map_err(|why| context.unopened(why))?;
@@ -153,13 +148,13 @@ fn decode(settled: &Settled, arrival: &Arrival<'_>) -> Payload {
 
 /// What the operator sees of an item whatever becomes of it: claims of the outermost layer.
 struct Context {
-    format: Format,
+    format: Option<Format>,
     kid: Option<Vec<u8>>,
 }
 
 impl Context {
     fn refused(&self, reason: Reason, detail: &str, device: Option<String>) -> Stop {
-        let (format, kid) = (Some(self.format), self.kid.clone());
+        let (format, kid) = (self.format, self.kid.clone());
         Stop::Refused(Refusal { reason, detail: Some(detail.to_owned()), format, kid, device })
     }
 
@@ -173,22 +168,17 @@ impl Context {
             Unopened::Certificate => {
                 self.refused(Reason::KeyNotUsable, "a certificate other than the one that x5t names", None)
             }
-            Unopened::Inner(fault) => self.refused(fault.reason, fault.detail, None),
+            Unopened::Unread(fault) | Unopened::Inner(fault) => self.refused(fault.reason, fault.detail, None),
             Unopened::KeyUnknown(key_names) => {
-                Stop::Held(Held { reason: Reason::NoKey, format: Some(self.format), key_names, detail: None })
+                Stop::Held(Held { reason: Reason::NoKey, format: self.format, key_names, detail: None })
             }
             Unopened::Tampered(key) => {
                 let detail = format!("the record of key {key} fails its integrity check");
-                Stop::Held(fault_of_ours(Some(self.format), &detail))
+                Stop::Held(fault_of_ours(self.format, &detail))
             }
             Unopened::Failed(detail) => Stop::Failed(Failure(detail)),
         }
     }
-}
-
-fn unread(fault: &Fault, format: Option<Format>) -> Stop {
-    let detail = Some(fault.detail.to_owned());
-    Stop::Refused(Refusal { reason: fault.reason, detail, format, kid: None, device: None })
 }
 
 fn fault_of_ours(format: Option<Format>, detail: &str) -> Held {

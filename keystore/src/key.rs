@@ -283,6 +283,16 @@ impl Algorithm {
         ecdsa || specified || eddsa || self.is_rsa_signature() || self.ml_dsa_key().is_some()
     }
 
+    /// The algorithms that a departure of [`COMPAT`] turns on, for keys that name none.
+    pub fn turned_on_by(departure: &str) -> &'static [Self] {
+        match departure {
+            "curve-hash-mix" => &[Self::Es256, Self::Es384, Self::Es512],
+            "ed448" => &[Self::Ed448],
+            "rsa-oaep-sha1" => &[Self::RsaOaepSha1],
+            _ => &[],
+        }
+    }
+
     /// Whether it encrypts and authenticates content under a symmetric key.
     pub const fn is_aead(self) -> bool {
         matches!(self.content(), Some(Sizes { tag: 1.., .. }))
@@ -432,6 +442,25 @@ named! { PathBinding: IfKnown = "if_known", Off = "off", Required = "required", 
 named! { EndpointBinding: Flagged = "flagged", Ignored = "ignored", Pinned = "pinned", }
 named! { Shape: G = "G", P = "P", S = "S", }
 
+/// Departures that a key's record may allow, by name. What each permits, and that it is off otherwise, is the matter of
+/// whoever reads envelopes; some turn on algorithms that a key must otherwise be given by name.
+pub const COMPAT: &[&str] = &[
+    "countersign-v1",
+    "curve-hash-mix",
+    "ed448",
+    "indefinite-length",
+    "kdf-no-nonce",
+    "non-minimal",
+    "rsa-oaep-sha1",
+    "text-kid",
+    "unauthenticated-sender",
+    "unprotected-alg",
+    "x5chain-unprotected",
+];
+
+/// Before a critical label that the application understands.
+pub const UNDERSTOOD: &str = "crit-understood:";
+
 /// What a key's owner allows: complete, class defaults and the gateway's audience filled in (contract.md §1).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Policy {
@@ -459,6 +488,10 @@ pub struct Policy {
     pub derive: bool,
     /// KDF inputs that are not on the wire.
     pub kdf_inputs: KdfInputs,
+    /// Departures from the strict default that this key allows, by name: of [`COMPAT`], or `crit-understood:LABEL`.
+    pub compat: Vec<String>,
+    /// Of a message with several signers, every one whose key is known must hold; else one of them.
+    pub all_signers: bool,
     /// An iat claim is required.
     pub iat_required: bool,
     /// Seconds; older is `too_old`.

@@ -59,6 +59,7 @@ pub struct Message {
     authenticator: Range<usize>,
     recipients: Vec<Recipient>,
     signers: Vec<Signer>,
+    compat: Compat,
 }
 
 /// Whether `bytes` are one whole COSE message of any type, tagged or named, nothing left over.
@@ -239,6 +240,16 @@ impl Message {
             Kind::Signature => signature_is_off(algorithm, self.authenticator.len(), compat).map_or(Ok(()), Err),
             Kind::Aead { .. } | Kind::Mac { .. } | Kind::Management(_) => Ok(()),
         }
+    }
+
+    /// The departures that it was read with.
+    pub const fn read_with(&self) -> &Compat {
+        &self.compat
+    }
+
+    /// Whether a recipient or signer is passed over, which other departures might not.
+    pub fn passes_over(&self) -> bool {
+        self.first_fault().is_some()
     }
 
     /// Where the message stands.

@@ -8,7 +8,7 @@ use keystore::key::{KeyRef, Status};
 
 use crate::envelope::Envelope;
 use crate::guard::{Arrival, Denied};
-use crate::item::{Format, Reason};
+use crate::item::{Compat, Departure, Format, Reason};
 
 mod binding;
 pub mod cose;
@@ -27,6 +27,22 @@ pub enum Admitted {
     Cose(cose::Admitted),
 }
 
+impl Candidates {
+    /// The keys.
+    pub fn keys(&self) -> impl Iterator<Item = &KeyRef> {
+        match self {
+            Self::Cose(candidates) => candidates.iter().map(|candidate| &candidate.key),
+        }
+    }
+
+    /// Keeps those of whose keys `keep` says so.
+    pub fn retain(&mut self, keep: impl Fn(&KeyRef) -> bool) {
+        match self {
+            Self::Cose(candidates) => candidates.retain(|candidate| keep(&candidate.key)),
+        }
+    }
+}
+
 impl Admitted {
     /// The keys whose tags are so short that a forger may hope (threats.md §2).
     pub fn short_tagged(&self) -> impl Iterator<Item = &KeyRef> {
@@ -43,6 +59,11 @@ pub fn admit(envelope: Envelope, candidates: Candidates, arrival: &Arrival<'_>) 
             cose::admit(message, candidates, arrival).map(Admitted::Cose)
         }
     }
+}
+
+/// Whether the caller or the key's record allows a departure from the strict default.
+pub fn allows(departure: Departure, key: &KeyRef, compat: &Compat) -> bool {
+    compat.allows(departure) || key.policy.compat.iter().any(|name| name == departure.as_str())
 }
 
 /// Judges each key; where none is admitted, the last no is the answer.

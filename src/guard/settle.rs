@@ -7,7 +7,7 @@ use keystore::key::{EndpointBinding, KeyRef, Policy, Shape};
 
 use crate::guard::settled::{Counter, Facts, Flag, Sequenced, Settled};
 use crate::guard::{Arrival, Denied};
-use crate::item::{Claims, ContentType, Countersigned, Format, LayerSummary, Proven, Reason, Timestamp};
+use crate::item::{Claims, ContentType, Countersigned, Departure, Format, LayerSummary, Proven, Reason, Timestamp};
 use crate::open::{Opened, Proof, ProvenLayer};
 
 /// Content format of a message under the profile that names none: SenML CBOR (profile.md §2, label 3).
@@ -19,7 +19,7 @@ pub fn settle(opened: Opened, arrival: &Arrival<'_>) -> Result<Settled, Denied> 
     let sender = sender(layers);
     let innermost = layers.len().saturating_sub(1);
     let proving = layers.iter().rposition(ProvenLayer::proves_sender).unwrap_or(innermost);
-    if sender.is_none() && !arrival.unauthenticated_sender {
+    if sender.is_none() && !arrival.unauthenticated_sender && !layers.last().is_some_and(allows_anybody) {
         let detail = "encrypted to our public key, and nobody signed it";
         return Err(Denied::new(Reason::UnauthenticatedSender, detail).at(innermost));
     }
@@ -29,6 +29,11 @@ pub fn settle(opened: Opened, arrival: &Arrival<'_>) -> Result<Settled, Denied> 
         layer: denied.layer.or(Some(proving)),
         ..denied
     })
+}
+
+/// Whether the record of our key allows what nobody known stands behind.
+fn allows_anybody(layer: &ProvenLayer) -> bool {
+    layer.key().policy.compat.iter().any(|name| name == Departure::UnauthenticatedSender.as_str())
 }
 
 /// The layer that authenticates the sender: the innermost that can.

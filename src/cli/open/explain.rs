@@ -219,10 +219,10 @@ impl<'a> Scene<'a> {
     /// Another content algorithm or kid context than the envelope says.
     fn guesses(&'a self) -> Vec<Change<'a>> {
         let allowed = self.recorded_values("algs");
-        let content = Algorithm::ALL.iter().filter(|algorithm| algorithm.is_aead() || algorithm.is_mac());
+        let content = Algorithm::ALL.iter().filter(|of| of.cose().is_some() && (of.is_aead() || of.is_mac()));
         let content = content.filter(|algorithm| allowed.is_empty() || allowed.contains(algorithm.name()));
         let algorithm = |algorithm: &Algorithm| {
-            let guess = Guess { algorithm: Some(algorithm.cose()), ..Guess::default() };
+            let guess = Guess { algorithm: algorithm.cose(), ..Guess::default() };
             Change { guess, ..self.change("algorithm", algorithm.name()) }
         };
         let context = |context: Option<&'a [u8]>| {

@@ -5,6 +5,7 @@
 use keystore::key::{Algorithm, KeyRef, Kty};
 
 use crate::envelope::cose::{self, Curve, Kind, Management, Message, Way};
+use crate::guard::admit::allows;
 use crate::guard::{Arrival, Denied};
 use crate::item::{Departure, Reason};
 
@@ -67,10 +68,10 @@ impl Fitness {
     /// Whether policy and departures allow what fits.
     pub(super) fn allowed(&self, key: &KeyRef, arrival: &Arrival<'_>) -> Result<(), Denied> {
         let not_allowed = |detail| Err(Denied::new(Reason::AlgNotAllowed, detail));
-        if is_mix(self.own, key.kty) && !arrival.compat.allows(Departure::CurveHashMix) {
+        if is_mix(self.own, key.kty) && !allows(Departure::CurveHashMix, key, arrival.compat) {
             return not_allowed("a hash of another size than the key's curve");
         }
-        if self.own == Algorithm::Ed448 && !arrival.compat.allows(Departure::Ed448) {
+        if self.own == Algorithm::Ed448 && !allows(Departure::Ed448, key, arrival.compat) {
             return not_allowed("Ed448 is off");
         }
         if self.unauthenticated && arrival.external_aad.is_some_and(|aad| !aad.is_empty()) {
