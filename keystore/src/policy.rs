@@ -238,4 +238,5 @@ pub(crate) fn one_family(algs: &[Algorithm], derive: bool) -> bool {
         || algs.iter().all(|algorithm| algorithm.agreement().is_some() && !algorithm.is_static())
         || algs.iter().all(|algorithm| algorithm.is_static())
         || algs.iter().all(|algorithm| algorithm.is_password())
+        || algs.iter().all(|algorithm| algorithm.is_hpke())
 }

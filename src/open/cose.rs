@@ -69,8 +69,8 @@ pub(super) fn open(
     Err(Unopened::AuthFailed)
 }
 
-const fn costs_public_key_operations(message: &Message) -> bool {
-    !matches!(message.structure(), CoseType::Encrypt0 | CoseType::Mac0)
+fn costs_public_key_operations(message: &Message) -> bool {
+    !matches!(message.structure(), CoseType::Encrypt0 | CoseType::Mac0) || message.is_encapsulated()
 }
 
 /// Every signer with a known key holds under one of its keys.

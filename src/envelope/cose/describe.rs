@@ -111,7 +111,9 @@ impl Message {
         match rare {
             Rare::Certificates(all) => json!(all.iter().map(|der| hex::encode(self.slice(der))).collect::<Vec<_>>()),
             Rare::Party(field) => json!(minicbor::display(self.slice(field)).to_string()),
-            Rare::Salt(bytes) | Rare::StaticKeyId(bytes) => json!(hex::encode(self.slice(bytes))),
+            Rare::Encapsulated(bytes) | Rare::PskId(bytes) | Rare::Salt(bytes) | Rare::StaticKeyId(bytes) => {
+                json!(hex::encode(self.slice(bytes)))
+            }
             Rare::StaticKey(key) => self.describe_key(key),
             Rare::Thumbprint(of) => json!({"alg_id": of.algorithm, "digest_hex": hex::encode(self.slice(&of.digest))}),
             Rare::Url(text) => json!(String::from_utf8_lossy(self.slice(text))),
@@ -147,6 +149,8 @@ const fn rare_name(label: i64) -> &'static str {
         35 => "x5u",
         -2 => "static_key",
         -3 => "static_key_id_hex",
+        -4 => "encapsulated_key_hex",
+        -5 => "psk_id_hex",
         -20 => "salt_hex",
         -21 => "party_u_identity",
         -22 => "party_u_nonce",

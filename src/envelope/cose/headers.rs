@@ -22,6 +22,8 @@ const KID: usize = 256;
 const CLAIM: usize = 1024;
 /// Longest salt and party field, bytes.
 const FIELD: usize = 1024;
+/// Whether the labels of HPKE are read.
+const HPKE: bool = cfg!(feature = "hpke");
 
 /// Where a header stood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,8 +75,12 @@ impl std::fmt::Display for Label {
 pub enum Rare {
     /// 32 x5bag, 33 x5chain, −29 x5chain-sender.
     Certificates(Certificates),
+    /// −4: the key that HPKE encapsulated.
+    Encapsulated(Range<usize>),
     /// −21 … −26: identity, nonce, other of party U, then of party V; the encoded value.
     Party(Range<usize>),
+    /// −5: the name of a pre-shared key of HPKE.
+    PskId(Range<usize>),
     /// −20.
     Salt(Range<usize>),
     /// −2: the sender's static key.
@@ -166,6 +172,24 @@ impl Headers {
         match self.rare(-3)? {
             Rare::StaticKeyId(id) => Some(id),
             _ => None,
+        }
+    }
+
+    /// −4.
+    pub fn encapsulated(&self) -> Option<&Range<usize>> {
+        match self.rare(-4)? {
+            Rare::Encapsulated(key) => Some(key),
+            _ => None,
+        }
+    }
+
+    /// HPKE has an encapsulated key; with a pre-shared key beside it is another mode (RFC 9180 §5.1.2), which is not
+    /// supported.
+    pub(super) fn check_encapsulated(&self) -> Result<(), Fault> {
+        match (self.encapsulated(), self.rare(-5)) {
+            (_, Some(_)) => Err(Fault::unsupported("HPKE with a pre-shared key")),
+            (None, _) => Err(Fault::malformed("no encapsulated key")),
+            (Some(_), None) => Ok(()),
         }
     }
 
@@ -275,6 +299,7 @@ impl Entry<'_, '_, '_> {
             -1 if self.reading.level == Level::Recipient => {
                 set(&mut self.headers.ephemeral, key::read(decoder, base)?, bucket)
             }
+            -5 | -4 if HPKE && matches!(self.reading.level, Level::Body | Level::Recipient) => self.rare(number),
             -29..=-20 | -3 | -2 if self.reading.level == Level::Recipient => self.rare(number),
             _ => self.unknown(label),
         }
@@ -288,6 +313,8 @@ impl Entry<'_, '_, '_> {
             35 | -28 => Rare::Url(x509::url(decoder, base)?),
             -2 => Rare::StaticKey(key::read(decoder, base)?),
             -3 => Rare::StaticKeyId(byte_string(decoder, base, 1..=KID)?),
+            -4 => Rare::Encapsulated(byte_string(decoder, base, 1..=FIELD)?),
+            -5 => Rare::PskId(byte_string(decoder, base, 1..=FIELD)?),
             -20 => Rare::Salt(byte_string(decoder, base, 0..=FIELD)?),
             // a nonce may be a number (RFC 9053 §5.2)
             -22 | -25 if !matches!(decoder.datatype(), Ok(Type::Bytes)) => {

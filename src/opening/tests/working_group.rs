@@ -274,9 +274,8 @@ fn what_a_file_needs_the_record_of_its_key_may_allow() {
     let mut opened = 0;
     for case in cases(&folder).iter().filter(|case| case.expected["compat"].is_array()) {
         let names: Vec<&str> = case.expected["compat"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
-        let open = |recorded: &[&str]| {
-            case.open_with(&case.house(&folder, Compat::STRICT, recorded), Compat::STRICT, false)
-        };
+        let open =
+            |recorded: &[&str]| case.open_with(&case.house(&folder, Compat::STRICT, recorded), Compat::STRICT, false);
         let due = [names.as_slice(), &["unauthenticated-sender"]].concat();
         assert_eq!(case.judge(&open(&due), "opens"), None);
         for name in &names {

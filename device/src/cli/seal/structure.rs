@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use paperknife_device::cose::algorithm::{Encryption, Mac, Management, Signature};
 use paperknife_device::cose::headers::{Buckets, ContentType, Headers};
+#[cfg(feature = "hpke")]
+use paperknife_device::cose::hpke::Hpke;
 use paperknife_device::cose::key::Key;
 use paperknife_device::cose::recipient::{Announced, Inputs, Recipient, Sender, Source};
 use paperknife_device::cose::signature::Signer;
@@ -23,6 +25,10 @@ pub(super) struct Parts {
     /// Who receives it, and how; repeat for several
     #[arg(long = "recipient", value_name = "ALG:FILE[#KID]", value_parser = recipient)]
     recipients: Vec<(Management, Place)>,
+    /// Who receives it by HPKE: one of an encrypt0, or each of an encrypt; repeat for several
+    #[cfg(feature = "hpke")]
+    #[arg(long = "hpke", value_name = "ALG:FILE[#KID]", value_parser = encapsulated, conflicts_with = "recipients")]
+    hpke: Vec<(Hpke, Place)>,
     /// Who signs it; repeat for several
     #[arg(long = "signer", value_name = "ALG:FILE[#KID]", value_parser = signer)]
     signers: Vec<(Signature, Place)>,
@@ -113,6 +119,10 @@ pub(super) fn seal(all: &super::Arguments, content: &[u8]) -> Result<Vec<u8>, Fa
 fn structure(name: Name, all: &super::Arguments) -> Result<Structure, Fault> {
     let arguments = &all.structure;
     let key = |needs| all.key.as_deref().map(key_of).ok_or(needs)?;
+    #[cfg(feature = "hpke")]
+    if !arguments.hpke.is_empty() {
+        return arguments.encapsulated(name, all);
+    }
     match name {
         Name::Encrypt => Ok(Structure::Encrypt(encryption(all)?, arguments.nonce(), arguments.recipients()?)),
         Name::Encrypt0 => {
@@ -127,6 +137,31 @@ fn structure(name: Name, all: &super::Arguments) -> Result<Structure, Fault> {
             Ok(Structure::Sign1(signer.ok_or(Fault::Needs("sign1", "--signer"))?))
         }
     }
+}
+
+#[cfg(feature = "hpke")]
+impl Parts {
+    fn encapsulated(&self, name: Name, all: &super::Arguments) -> Result<Structure, Fault> {
+        let mut to = Vec::new();
+        for (hpke, place) in &self.hpke {
+            to.push((*hpke, place.read()?.0));
+        }
+        match (name, to.len()) {
+            (Name::Encrypt0, 1) => {
+                let (hpke, key) = to.remove(0);
+                Ok(Structure::HpkeEncrypt0(hpke, key))
+            }
+            (Name::Encrypt, _) => Ok(Structure::HpkeEncrypt(encryption(all)?, self.nonce(), to)),
+            _ => Err(Fault::Needs("--hpke", "--structure encrypt, or encrypt0 and one recipient")),
+        }
+    }
+}
+
+#[cfg(feature = "hpke")]
+fn encapsulated(text: &str) -> Result<(Hpke, Place), String> {
+    let (name, place) = text.split_once(':').ok_or("ALG:FILE or ALG:FILE#KID")?;
+    let known = || super::names(Hpke::ALL.iter().map(|one| one.name()));
+    Ok((Hpke::from_name(name).ok_or_else(known)?, Place::of(place)))
 }
 
 impl Parts {

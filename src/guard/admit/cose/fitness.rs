@@ -57,6 +57,7 @@ impl Fitness {
     pub(super) fn fits(&self, key: &KeyRef) -> bool {
         match family(self.own) {
             Family::Agreement => key.private && agrees(key.kty) && self.curve.is_none_or(|curve| is_on(key.kty, curve)),
+            Family::Hpke => key.private && agrees(key.kty),
             Family::Signature => !key.private && verifies(self.own, key.kty),
             Family::Transport => key.private && key.kty == Kty::Rsa,
             Family::Aead | Family::Cipher | Family::Mac | Family::Wrap | Family::Derivation => {
@@ -99,6 +100,7 @@ enum Family {
     Agreement,
     Cipher,
     Derivation,
+    Hpke,
     Mac,
     Signature,
     Transport,
@@ -119,6 +121,7 @@ fn family(algorithm: Algorithm) -> Family {
             Family::Derivation
         }
         Some(Kind::Aead { .. }) => Family::Aead,
+        Some(Kind::Hpke | Kind::Management(Management::Hpke)) => Family::Hpke,
         Some(Kind::Signature) | None => Family::Signature,
     }
 }
