@@ -7,6 +7,7 @@
 //! the rest of relay: here is only what was concluded, and nothing is opened.
 
 mod devices;
+mod docs;
 mod gate;
 mod health;
 mod held;
@@ -39,6 +40,7 @@ use crate::clock::Clock;
 use crate::delivery::Control;
 use crate::opening::{self, Reopen};
 use crate::problem::{Code, Problem};
+use crate::rate::Rate;
 use crate::store::failure::Failure;
 use crate::store::intake::Intake;
 use crate::store::outbox::Outbox;
@@ -63,6 +65,17 @@ pub struct Desk {
     pub delivery: Control,
     /// Whether opening works.
     pub opening: opening::Health,
+    /// How often it may be asked.
+    pub rates: Rates,
+}
+
+/// How often the API may be asked.
+#[derive(Clone, Default)]
+pub struct Rates {
+    /// By one token; none: as often as it likes.
+    pub token: Option<Arc<Rate>>,
+    /// With a wrong token, from one source.
+    pub guess: Option<Arc<Rate>>,
 }
 
 /// The whole API.
@@ -113,6 +126,8 @@ fn table() -> Vec<Route> {
         Route::get("/readyz", Nothing, health::ready),
         Route::get("/metrics", AnyToken, health::metrics),
         Route::get("/openapi.yaml", Nothing, health::contract),
+        Route::get("/docs", Nothing, docs::page),
+        Route::get("/docs/style.css", Nothing, docs::style),
     ]
 }
 

@@ -64,6 +64,21 @@ pub struct Server {
     pub body_timeout: Duration,
     /// What requests under way get when the server is asked to stop.
     pub shutdown_grace: Duration,
+    /// Networks of proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<String>,
+    /// TLS of the listener.
+    pub tls: Tls,
+}
+
+/// `server.tls`: files in PEM, read again when they change. Without `cert` and `key`, plain HTTP.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tls {
+    /// The chain, the listener's own certificate first.
+    pub cert: Option<PathBuf>,
+    /// Its key.
+    pub key: Option<PathBuf>,
+    /// Only clients with a certificate of these authorities are let in.
+    pub client_ca: Option<PathBuf>,
 }
 
 impl Default for Server {
@@ -76,6 +91,8 @@ impl Default for Server {
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
             shutdown_grace: Duration::from_secs(30),
+            trusted_proxies: Vec::new(),
+            tls: Tls::default(),
         }
     }
 }
@@ -94,11 +111,15 @@ pub struct Gateway {
 pub struct Limits {
     /// Bytes of one envelope.
     pub envelope: usize,
+    /// Requests a second of one API token; 0 is unlimited.
+    pub token_rate: u32,
+    /// Wrong tokens a second of one source; 0 is unlimited.
+    pub guess_rate: u32,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { envelope: 64 * given::KIB }
+        Self { envelope: 64 * given::KIB, token_rate: 1000, guess_rate: 10 }
     }
 }
 

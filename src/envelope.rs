@@ -1,6 +1,6 @@
 //! Envelopes as they arrive: parsed, strict, unauthenticated. All in them is a claim.
 //!
-//! May import `item`, minicbor, and serde_json to describe. Not the keystore, nor any other room: whoever parses holds no key.
+//! May import `item`, minicbor, and for JOSE serde, serde_json and base64. Not the keystore, nor any other room: whoever parses holds no key.
 //! What it hands on is names of keys, ranges of received bytes, and builders of the structures that a layer
 //! authenticates, always over the bytes received and never over a re-encoding.
 
@@ -9,6 +9,7 @@ use crate::item::{Compat, CoseType, Format, KeyName, Reason, Sealed};
 mod binding;
 mod claims;
 pub mod cose;
+pub mod jose;
 
 pub use binding::Binding;
 pub use claims::Claims;
@@ -70,11 +71,14 @@ impl Fault {
     }
 }
 
-/// One parsed layer: ranges into shared bytes, so that it outlives the plaintext that it was found in.
+/// One parsed layer, which outlives the plaintext that it was found in.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "COSE, the common case, shall cost no allocation")]
 pub enum Envelope {
     /// A COSE message.
     Cose(cose::Message),
+    /// A JWE or JWS.
+    Jose(jose::Message),
 }
 
 impl Envelope {
@@ -83,9 +87,9 @@ impl Envelope {
         if sealed.bytes.len() > reading.limits.envelope {
             return Err(Fault { reason: Reason::TooLarge, detail: "envelope over the limit" });
         }
-        match recognise(&sealed.bytes, sealed.cose_type) {
+        match family(&sealed.bytes, sealed.cose_type) {
             Some(Format::Cms) => Err(Fault::unsupported("CMS is not opened by this version")),
-            Some(Format::Jose) => Err(Fault::unsupported("JOSE is not opened by this version")),
+            Some(Format::Jose) => jose::Message::parse(&sealed.bytes, jose::Place::Outer, reading).map(Self::Jose),
             Some(Format::Cose) | None => {
                 let message = cose::Message::parse(&sealed.bytes, sealed.cose_type, cose::Place::Outer, reading)?;
                 Ok(Self::Cose(message))
@@ -97,6 +101,7 @@ impl Envelope {
     pub const fn format(&self) -> Format {
         match self {
             Self::Cose(_) => Format::Cose,
+            Self::Jose(_) => Format::Jose,
         }
     }
 
@@ -104,6 +109,7 @@ impl Envelope {
     pub const fn structure(&self) -> &'static str {
         match self {
             Self::Cose(message) => message.structure().name(),
+            Self::Jose(message) => message.structure(),
         }
     }
 
@@ -111,6 +117,7 @@ impl Envelope {
     pub fn describe(&self) -> serde_json::Value {
         match self {
             Self::Cose(message) => message.describe(),
+            Self::Jose(message) => message.describe(),
         }
     }
 
@@ -118,6 +125,7 @@ impl Envelope {
     pub const fn read_with(&self) -> &Compat {
         match self {
             Self::Cose(message) => message.read_with(),
+            Self::Jose(message) => message.read_with(),
         }
     }
 
@@ -125,6 +133,7 @@ impl Envelope {
     pub fn passes_over(&self) -> bool {
         match self {
             Self::Cose(message) => message.passes_over(),
+            Self::Jose(message) => message.passes_over(),
         }
     }
 
@@ -132,6 +141,7 @@ impl Envelope {
     pub fn key_names(&self) -> Vec<KeyName> {
         match self {
             Self::Cose(message) => message.key_names(),
+            Self::Jose(message) => message.key_names(),
         }
     }
 }
@@ -145,7 +155,12 @@ pub fn recognise(bytes: &[u8], named: Option<CoseType>) -> Option<Format> {
     if is_content_info(bytes) {
         return Some(Format::Cms);
     }
-    is_compact(bytes).then_some(Format::Jose)
+    jose::is_whole(bytes).then_some(Format::Jose)
+}
+
+/// The family whose reader says what is wrong with bytes that are no whole envelope.
+pub fn family(bytes: &[u8], named: Option<CoseType>) -> Option<Format> {
+    recognise(bytes, named).or_else(|| jose::begins(bytes).then_some(Format::Jose))
 }
 
 /// `SEQUENCE { OID 1.2.840.113549.1.7.x | 1.2.840.113549.1.9.16.1.x, … }` filling the bytes, DER lengths (RFC 5652 §3).
@@ -172,13 +187,6 @@ fn der_value(bytes: &[u8]) -> Option<(u8, &[u8])> {
         _ => return None,
     };
     (content.len() == length).then_some((tag, content))
-}
-
-/// JWS or JWE compact serialization: 3 or 5 base64url parts, a JSON object first (RFC 7515 §7.1, RFC 7516 §7.1).
-fn is_compact(bytes: &[u8]) -> bool {
-    let dots = bytes.iter().filter(|&&byte| byte == b'.').take(5).count();
-    let base64url = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-    bytes.starts_with(b"eyJ") && (dots == 2 || dots == 4) && bytes.iter().all(base64url)
 }
 
 #[cfg(test)]

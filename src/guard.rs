@@ -30,8 +30,10 @@ pub struct Arrival<'a> {
     pub compat: &'a Compat,
     /// Content that the envelope leaves out (offline `open --detached`).
     pub detached: Option<&'a [u8]>,
-    /// Of a COSE_Sign, every signer whose key is known must hold; else one of them.
+    /// Of a COSE_Sign or a JWS, every signer whose key is known must hold; else one of them.
     pub all_signers: bool,
+    /// Whether exp and nbf of a token are judged at `received_at`; else they are reported alone.
+    pub judges_expiry: bool,
     /// Values tried in place of the envelope's own (offline `open --explain`).
     pub guess: Guess<'a>,
 }
@@ -60,6 +62,7 @@ impl<'a> Arrival<'a> {
             compat: Compat::STRICT,
             detached: None,
             all_signers: false,
+            judges_expiry: true,
             guess: Guess::default(),
         }
     }

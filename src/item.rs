@@ -4,6 +4,7 @@
 //! room can speak of an item without learning of another room.
 
 use std::fmt;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -357,6 +358,24 @@ pub struct Proven {
     /// Countersignatures that hold.
     #[serde(default)]
     pub countersignatures: Vec<Countersigned>,
+    /// What a JWT says beside; none where the content is no JWT.
+    #[serde(default)]
+    pub token: Option<Token>,
+}
+
+/// Claims of a JWT that are reported as they stand (RFC 7519 §4.1).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Token {
+    /// Issuer.
+    pub iss: Option<String>,
+    /// Subject.
+    pub sub: Option<String>,
+    /// When it expires.
+    pub exp: Option<Timestamp>,
+    /// Before when it is not to be used.
+    pub nbf: Option<Timestamp>,
+    /// Its id.
+    pub jti: Option<String>,
 }
 
 /// One layer of an envelope, outermost first.
@@ -426,6 +445,29 @@ pub mod hex_bytes {
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
         let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
         hex::decode(text.as_bytes()).map_err(serde::de::Error::custom)
+    }
+}
+
+/// Where a request comes from, as far as rates go. Of IPv6 the network counts: its holder has every address in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Source(IpAddr);
+
+impl Source {
+    /// Of an address.
+    pub const fn new(ip: IpAddr) -> Self {
+        match ip {
+            IpAddr::V4(_) => Self(ip),
+            IpAddr::V6(ip) => Self(IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64))),
+        }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            IpAddr::V4(ip) => write!(f, "{ip}"),
+            IpAddr::V6(ip) => write!(f, "{ip}/64"),
+        }
     }
 }
 

@@ -15,11 +15,14 @@ pub mod open;
 pub mod opening;
 pub mod payload;
 pub mod problem;
+pub mod rate;
 pub mod relay;
 pub mod store;
 
 use axum::Router;
-use axum::middleware::from_fn;
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::middleware::{from_fn, map_response};
+use axum::response::Response;
 use tower_http::catch_panic::CatchPanicLayer;
 
 /// The whole HTTP service: each street its own router and state, merged; what neither knows is a problem document.
@@ -29,5 +32,21 @@ pub fn app(edge: relay::Edge, desk: api::Desk) -> Router {
         .fallback(problem::not_found)
         .method_not_allowed_fallback(problem::method_not_allowed)
         .layer(CatchPanicLayer::custom(|_| problem::panicked()))
+        .layer(map_response(guard_browsers))
         .layer(from_fn(problem::complete))
+}
+
+/// What a browser is told of every answer. A page of ours says itself what it may load; all else loads nothing.
+async fn guard_browsers(mut response: Response) -> Response {
+    const HEADERS: [(HeaderName, &str); 5] = [
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+    ];
+    for (name, value) in HEADERS {
+        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    response
 }

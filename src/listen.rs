@@ -1,6 +1,6 @@
 //! The listening socket: our own accept loop, because the framework's sets no timer and no cap.
 //!
-//! May import hyper, tokio and axum's router; no room. One rule keeps every connection honest: while no request is
+//! May import hyper, tokio, rustls, axum's router, and of the rooms `item` alone, for the name of a source. One rule keeps every connection honest: while no request is
 //! being answered, the connection has a deadline. A request head must be complete within `header_timeout` of its
 //! first byte (the first one, of the connection itself), and a connection that waits between requests, or does not
 //! read its answer, is cut when nothing has moved for `idle_timeout`. A client that sends nothing, or half of HTTP/2's
@@ -8,12 +8,17 @@
 //!
 //! Draining answers what was accepted: no new connections, requests in flight finish, a waiting connection has a short
 //! moment for the request that may be on its way, and then the rest is cut at `shutdown_grace`.
+//!
+//! Each request carries its [`Source`]: the peer's address, or what a proxy that is trusted says of it.
 
+mod source;
+pub mod tls;
 mod wire;
 
 use std::convert::Infallible;
 use std::future::{pending, poll_fn};
 use std::io::{self, ErrorKind};
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Poll, ready};
@@ -27,13 +32,15 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulConnection;
+use ipnet::IpNet;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tower::ServiceExt;
 
-use crate::listen::wire::{Pulse, Remainder, Version, Wire};
+use crate::listen::tls::Tls;
+use crate::listen::wire::{Pulse, Remainder, Socket, Version, Wire};
 
 /// What a connection may cost.
 #[derive(Clone, Copy, Debug)]
@@ -62,6 +69,23 @@ impl Default for Limits {
     }
 }
 
+/// What is served, and how it is reached.
+#[derive(Clone)]
+pub struct Service {
+    /// Answers.
+    pub app: Router,
+    /// Without it, in the clear.
+    pub tls: Option<Arc<Tls>>,
+    /// Networks whose word on where a request comes from is believed.
+    pub proxies: Arc<[IpNet]>,
+}
+
+impl From<Router> for Service {
+    fn from(app: Router) -> Self {
+        Self { app, tls: None, proxies: Arc::default() }
+    }
+}
+
 /// How draining ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Drain {
@@ -74,11 +98,12 @@ pub enum Drain {
 /// Serves until `stop` resolves, then drains; `force` (a second stop) ends draining at once.
 pub async fn serve(
     listener: TcpListener,
-    app: Router,
+    service: impl Into<Service>,
     limits: Limits,
     stop: impl Future<Output = ()>,
     force: impl Future<Output = ()>,
 ) -> Drain {
+    let service = service.into();
     let permits = Arc::new(Semaphore::new(limits.max_connections));
     let (stopping, stopped) = watch::channel(());
     let mut connections = JoinSet::new();
@@ -89,13 +114,13 @@ pub async fn serve(
             () = &mut stop => break,
             Some(_) = connections.join_next() => {}
             (stream, permit) = admit(&listener, &permits) => {
-                connections.spawn(converse(stream, app.clone(), limits, stopped.clone(), permit));
+                connections.spawn(converse(stream, service.clone(), limits, stopped.clone(), permit));
             }
         }
     }
     // Connections that the kernel completed before the stop were accepted in their clients' eyes.
     while let (Ok(permit), Some(stream)) = (Arc::clone(&permits).try_acquire_owned(), waiting(&listener).await) {
-        connections.spawn(converse(stream, app.clone(), limits, stopped.clone(), permit));
+        connections.spawn(converse(stream, service.clone(), limits, stopped.clone(), permit));
     }
     drop(listener);
     drop(stopping);
@@ -153,27 +178,44 @@ async fn drain(mut connections: JoinSet<()>, grace: Duration, force: impl Future
 /// One connection, from its first byte to its end.
 async fn converse(
     stream: TcpStream,
-    app: Router,
+    service: Service,
     limits: Limits,
     stop: watch::Receiver<()>,
     permit: OwnedSemaphorePermit,
 ) {
     let _permit = permit;
     // Answers are small and whole: waiting to fill a segment would only delay them.
-    if stream.set_nodelay(true).is_err() {
-        return;
-    }
+    let (Ok(()), Ok(peer)) = (stream.set_nodelay(true), stream.peer_addr()) else { return };
+    let Service { app, tls, proxies } = service;
+    let socket = match tls {
+        None => Socket::Plain(stream),
+        Some(tls) => match timeout(limits.header_timeout, tls.greet(stream)).await {
+            Ok(Ok(stream)) => Socket::Tls(Box::new(stream)),
+            // Port scans and clients without a certificate: no word on each in the log.
+            Ok(Err(error)) => return tracing::debug!(%error, "no TLS: {error}"),
+            Err(_) => return,
+        },
+    };
+    let caller = Answering { app, peer: peer.ip(), proxies };
     let pulse = Arc::new(Pulse::new(limits.header_timeout, limits.idle_timeout));
-    let Ok(Ok((wire, version))) = timeout(limits.header_timeout, Wire::greet(stream, Arc::clone(&pulse))).await else {
+    let Ok(Ok((wire, version))) = timeout(limits.header_timeout, Wire::greet(socket, Arc::clone(&pulse))).await else {
         return;
     };
     match version {
-        Version::Http1 => http1(wire, app, limits, &pulse, stop).await,
-        Version::Http2 => http2(wire, app, limits, &pulse, stop).await,
+        Version::Http1 => http1(wire, caller, limits, &pulse, stop).await,
+        Version::Http2 => http2(wire, caller, limits, &pulse, stop).await,
     }
 }
 
-async fn http1(wire: Wire, app: Router, limits: Limits, pulse: &Arc<Pulse>, stop: watch::Receiver<()>) {
+/// Who answers on a connection, and whom.
+#[derive(Clone)]
+struct Answering {
+    app: Router,
+    peer: IpAddr,
+    proxies: Arc<[IpNet]>,
+}
+
+async fn http1(wire: Wire, caller: Answering, limits: Limits, pulse: &Arc<Pulse>, stop: watch::Receiver<()>) {
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
@@ -181,11 +223,11 @@ async fn http1(wire: Wire, app: Router, limits: Limits, pulse: &Arc<Pulse>, stop
         .header_read_timeout(limits.idle_timeout)
         .max_header_size(limits.max_header as usize);
     let answering = Arc::clone(pulse);
-    let service = service_fn(move |request| answer(app.clone(), Arc::clone(&answering), request));
+    let service = service_fn(move |request| answer(caller.clone(), Arc::clone(&answering), request));
     drive(builder.serve_connection(TokioIo::new(wire), service), pulse, stop, DRAIN_LINGER).await;
 }
 
-async fn http2(wire: Wire, app: Router, limits: Limits, pulse: &Arc<Pulse>, stop: watch::Receiver<()>) {
+async fn http2(wire: Wire, caller: Answering, limits: Limits, pulse: &Arc<Pulse>, stop: watch::Receiver<()>) {
     let mut builder = http2::Builder::new(TokioExecutor::new());
     builder
         .timer(TokioTimer::new())
@@ -197,7 +239,7 @@ async fn http2(wire: Wire, app: Router, limits: Limits, pulse: &Arc<Pulse>, stop
         .max_pending_accept_reset_streams(20)
         .max_local_error_reset_streams(128);
     let answering = Arc::clone(pulse);
-    let service = service_fn(move |request| answer(app.clone(), Arc::clone(&answering), request));
+    let service = service_fn(move |request| answer(caller.clone(), Arc::clone(&answering), request));
     // GOAWAY tells the peer which requests were taken: no moment of grace is needed.
     drive(builder.serve_connection(TokioIo::new(wire), service), pulse, stop, Duration::ZERO).await;
 }
@@ -205,9 +247,11 @@ async fn http2(wire: Wire, app: Router, limits: Limits, pulse: &Arc<Pulse>, stop
 /// How long a waiting HTTP/1 connection may still hand in the request that crossed our stop on the wire.
 const DRAIN_LINGER: Duration = Duration::from_millis(250);
 
-async fn answer(app: Router, pulse: Arc<Pulse>, request: Request<Incoming>) -> Result<Response, Infallible> {
+async fn answer(caller: Answering, pulse: Arc<Pulse>, mut request: Request<Incoming>) -> Result<Response, Infallible> {
     let _busy = Arc::clone(&pulse).busy();
-    app.oneshot(Remainder::wrap(request, pulse)).await
+    let source = source::of(caller.peer, &caller.proxies, request.headers());
+    request.extensions_mut().insert(source);
+    caller.app.oneshot(Remainder::wrap(request, pulse)).await
 }
 
 /// Runs a connection until it ends, breaks the pulse's rule, or is drained.

@@ -15,6 +15,7 @@ use crate::guard::admit::{Admitted, Candidates};
 use crate::item::{Compat, ContentType, Countersigned, Format, KeyName};
 
 mod cose;
+mod jose;
 
 /// Why a layer did not open.
 #[derive(Debug)]
@@ -136,7 +137,11 @@ impl ProvenLayer {
 
     /// Name of the content algorithm.
     pub const fn algorithm(&self) -> &'static str {
-        self.authentic.algorithm().name()
+        let algorithm = self.authentic.algorithm();
+        match (self.format, algorithm.jose()) {
+            (Format::Jose, Some(name)) => name,
+            _ => algorithm.name(),
+        }
     }
 
     /// Name of the key-management algorithm.
@@ -162,6 +167,16 @@ impl ProvenLayer {
     /// Whether a signature makes the layer authentic; else an AEAD or a MAC does.
     pub const fn is_signed(&self) -> bool {
         self.signed
+    }
+
+    /// Whether it is encrypted with authentication.
+    pub const fn is_aead(&self) -> bool {
+        self.authentic.algorithm().is_aead()
+    }
+
+    /// Whether it has a sequence number.
+    pub const fn counts(&self) -> bool {
+        self.sequence.is_some()
     }
 
     /// The countersignatures on the layer, verified or not.
@@ -211,6 +226,18 @@ pub fn read(
     read.map_err(Unopened::Unread)
 }
 
+/// The same of what a layer held.
+fn read_inner(
+    keystore: &Keystore,
+    arrival: &Arrival<'_>,
+    parse: impl Fn(&Compat) -> Result<Envelope, Fault>,
+) -> Result<Envelope, Unopened> {
+    read(keystore, arrival, parse).map_err(|why| match why {
+        Unopened::Unread(fault) => Unopened::Inner(fault),
+        why => why,
+    })
+}
+
 /// The envelope as the first of its keys allows whose record names departures with which it can be tried.
 fn as_recorded(
     keystore: &Keystore,
@@ -222,7 +249,7 @@ fn as_recorded(
         Err(Unopened::KeyUnknown(_)) => return Ok(None),
         candidates => candidates?,
     };
-    let departing = candidates.keys().filter(|key| !key.policy.compat.is_empty());
+    let departing = candidates.keys().into_iter().filter(|key| !key.policy.compat.is_empty());
     let recorded = departing.map(|key| parse(&arrival.compat.with(&key.policy.compat)));
     let mut recorded = recorded.filter_map(Result::ok);
     Ok(recorded.find(|envelope| find(keystore, arrival, envelope).is_ok()))
@@ -235,13 +262,16 @@ pub fn find(keystore: &Keystore, arrival: &Arrival<'_>, envelope: &Envelope) -> 
     let read_with = envelope.read_with();
     candidates
         .retain(|key| arrival.compat.covers(read_with) || arrival.compat.with(&key.policy.compat).covers(read_with));
-    let known = candidates.keys().next().is_some();
-    if known { Ok(candidates) } else { Err(Unopened::KeyUnknown(envelope.key_names())) }
+    match candidates.keys().as_slice() {
+        [] => Err(Unopened::KeyUnknown(envelope.key_names())),
+        _ => Ok(candidates),
+    }
 }
 
 fn named(keystore: &Keystore, arrival: &Arrival<'_>, envelope: &Envelope) -> Result<Candidates, Unopened> {
     match envelope {
         Envelope::Cose(message) => cose::find(keystore, arrival, message).map(Candidates::Cose),
+        Envelope::Jose(message) => jose::find(keystore, arrival, message).map(Candidates::Jose),
     }
 }
 
@@ -255,5 +285,6 @@ pub fn open(
 ) -> Result<Layer, Unopened> {
     match admitted {
         Admitted::Cose(admitted) => cose::open(admitted, proof, keystore, reading, arrival),
+        Admitted::Jose(admitted) => jose::open(admitted, proof, keystore, reading, arrival),
     }
 }

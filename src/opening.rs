@@ -43,10 +43,14 @@ impl House {
     }
 }
 
-/// The algorithms that are off by default and that these departures turn on, for keys whose record names none.
-pub fn off_by_default(compat: &Compat) -> Vec<Algorithm> {
+/// The algorithms that are off by default and that these departures turn on, for keys whose record names none. JOSE
+/// verifies RSASSA-PKCS1-v1_5 with them too (jose.md §2).
+pub fn off_by_default(compat: &Compat, format: Option<Format>) -> Vec<Algorithm> {
+    const RSA_V15: &[Algorithm] = &[Algorithm::Rs256, Algorithm::Rs384, Algorithm::Rs512];
     let allowed = Departure::ALL.iter().filter(|departure| compat.allows(**departure));
-    allowed.flat_map(|departure| Algorithm::turned_on_by(departure.as_str())).copied().collect()
+    let allowed = allowed.flat_map(|departure| Algorithm::turned_on_by(departure.as_str()));
+    let of_format = if format == Some(Format::Jose) { RSA_V15 } else { &[] };
+    allowed.chain(of_format).copied().collect()
 }
 
 /// A failure of ours: no verdict, the item stays pending.
@@ -96,7 +100,7 @@ fn unseal(
     let reading = Reading { limits: &house.limits, compat: arrival.compat, detached: arrival.detached };
     let parse = |compat: &Compat| Envelope::parse(sealed, &Reading { compat, ..reading });
     let mut envelope = open::read(&house.keystore, arrival, parse).map_err(|why| {
-        let format = envelope::recognise(&sealed.bytes, sealed.cose_type);
+        let format = envelope::family(&sealed.bytes, sealed.cose_type);
         Context { format, kid: None }.unopened(why)
     })?;
     let context = Context { format: Some(envelope.format()), kid: first_kid(&envelope) };

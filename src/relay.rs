@@ -1,7 +1,7 @@
 //! A delivery: find its items, take them sealed, answer. No key is in reach here.
 //!
-//! May import axum, `relay::profiles`, `item`, `codec` limits, `store::intake`, `store::failure`, `problem`, `clock`
-//! and sha2. Not the keystore, nor any room that opens: [`Edge`] holds the intake and nothing beyond it, so that no
+//! May import axum, `relay::profiles`, `item`, `codec` limits, `store::intake`, `store::failure`, `problem`, `clock`,
+//! `rate` and sha2. Not the keystore, nor any room that opens: [`Edge`] holds the intake and nothing beyond it, so that no
 //! answer to a relay can depend on whether an envelope opens.
 
 pub mod accounts;
@@ -17,6 +17,7 @@ use axum::body::Bytes;
 use crate::clock::Clock;
 use crate::fault;
 use crate::item::{Item, Receipt, Timestamp};
+use crate::rate::Rate;
 use crate::relay::profiles::{Body, Found, Profile, Unfound};
 use crate::store::failure::Failure;
 use crate::store::intake::{Account, Intake};
@@ -43,6 +44,7 @@ pub struct Edge {
     limits: Limits,
     clock: Arc<dyn Clock>,
     answered: Arc<dyn Fn(Duration) + Send + Sync>,
+    guesses: Option<Arc<Rate>>,
 }
 
 impl Edge {
@@ -53,7 +55,12 @@ impl Edge {
         clock: Arc<dyn Clock>,
         answered: Arc<dyn Fn(Duration) + Send + Sync>,
     ) -> Self {
-        Self { intake, limits, clock, answered }
+        Self { intake, limits, clock, answered, guesses: None }
+    }
+
+    /// Limits how often one source may come with a wrong token.
+    pub fn with_guesses(self, guesses: Option<Arc<Rate>>) -> Self {
+        Self { guesses, ..self }
     }
 }
 

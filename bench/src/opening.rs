@@ -100,6 +100,7 @@ impl Bench {
             compat: Compat::STRICT,
             detached: None,
             all_signers: false,
+            judges_expiry: true,
             guess: Guess::default(),
         }
     }

@@ -64,6 +64,7 @@ fuzz_target!(|bytes: &[u8]| {
             compat,
             detached: None,
             all_signers: false,
+            judges_expiry: true,
             guess: Guess::default(),
         };
         let finding = find(&HOUSE, &arrival, &sealed).expect("no failure of ours");

@@ -11,7 +11,7 @@ use crate::generate;
 use crate::import::draft::{Draft, jwk_thumbprint};
 use crate::key::{Algorithm, Card, Entry, KeyRef, Policy, Status};
 use crate::ops::Material;
-use crate::policy::{Stated, StaticSender};
+use crate::policy::{FORMATS, Stated, StaticSender};
 use crate::private_key::{KeyMaterial, Secrets};
 use crate::records::device::{self, DeviceRow};
 use crate::records::key::{self, KeyRow, Use};
@@ -74,7 +74,7 @@ pub(crate) fn found_gateway(transaction: &Connection, ring: &Ring) -> Result<(),
         kid: generate::gateway_kid()?,
         device: None,
         algs: vec![Algorithm::EcdhEsA128Kw, Algorithm::EcdhEsA256Kw],
-        formats: vec!["cose".to_owned()],
+        formats: FORMATS.iter().map(|format| (*format).to_owned()).collect(),
         stated: Stated { strict_profile: true, ..Stated::default() },
     };
     enrol(transaction, ring, &dek, false, &draft).map(drop)
@@ -88,15 +88,14 @@ fn owned(
     draft: &Draft,
     thumbprint: &str,
 ) -> Result<Option<KeyRow>, AdminError> {
-    let mut found = key::by_thumbprint(transaction, ring, thumbprint)?;
-    if !offline && matches!(draft.secrets.material, KeyMaterial::Symmetric(_)) {
+    let material = &draft.secrets.material;
+    let mut found = key::by_thumbprint(transaction, ring, thumbprint, material.is_private())?;
+    if !offline && matches!(material, KeyMaterial::Symmetric(_)) {
         // The thumbprint is keyed: an older data key made another one of the same key.
         for dek in ring.read() {
             found = match found {
                 Some(row) => Some(row),
-                None => {
-                    key::by_thumbprint(transaction, ring, &self::thumbprint(&dek, offline, &draft.secrets.material))?
-                }
+                None => key::by_thumbprint(transaction, ring, &self::thumbprint(&dek, offline, material), false)?,
             };
         }
     }

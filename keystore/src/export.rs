@@ -33,7 +33,7 @@ pub struct PublicKeyInfo {
     e: Option<String>,
     kid: String,
     r#use: &'static str,
-    /// JWK has room for one; all of them stand under `paperknife`.
+    /// JWK has room for one, of the JOSE registry; all of them stand under `paperknife`.
     #[serde(skip_serializing_if = "Option::is_none")]
     alg: Option<&'static str>,
     paperknife: Beside,
@@ -90,7 +90,7 @@ impl PublicKeyInfo {
             e,
             kid: kid_text(&row.kid),
             r#use: row.purpose.name(),
-            alg: alg.map(Algorithm::name),
+            alg: alg.and_then(Algorithm::jose),
             paperknife: Beside {
                 kid_hex: hex::encode(&row.kid),
                 algs: row.algs.iter().map(|algorithm| algorithm.name()).collect(),

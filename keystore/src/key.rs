@@ -328,7 +328,9 @@ impl Algorithm {
         match departure {
             "curve-hash-mix" => &[Self::Es256, Self::Es384, Self::Es512],
             "ed448" => &[Self::Ed448],
-            "rsa-oaep-sha1" => &[Self::RsaOaepSha1],
+            "pbes2" => &[Self::Pbes2Hs256A128Kw, Self::Pbes2Hs384A192Kw, Self::Pbes2Hs512A256Kw],
+            "rsa1_5" => &[Self::RsaPkcs1V15],
+            "rsa-oaep" | "rsa-oaep-sha1" => &[Self::RsaOaepSha1],
             _ => &[],
         }
     }
@@ -485,16 +487,21 @@ named! { Shape: G = "G", P = "P", S = "S", }
 /// Departures that a key's record may allow, by name. What each permits, and that it is off otherwise, is the matter of
 /// whoever reads envelopes; some turn on algorithms that a key must otherwise be given by name.
 pub const COMPAT: &[&str] = &[
+    "b64-no-crit",
     "countersign-v1",
     "curve-hash-mix",
     "ed448",
     "indefinite-length",
     "kdf-no-nonce",
     "non-minimal",
+    "pbes2",
+    "rsa1_5",
+    "rsa-oaep",
     "rsa-oaep-sha1",
     "text-kid",
     "unauthenticated-sender",
     "unprotected-alg",
+    "zip",
     "x5chain-unprotected",
 ];
 
@@ -548,7 +555,7 @@ pub struct Policy {
     pub strict_order: bool,
     /// Content format used where the envelope names none: number as text or media type.
     pub content_format: Option<u64>,
-    /// Content formats allowed.
+    /// Content formats allowed; none named: any.
     pub content_formats: Vec<u64>,
     /// Bytes.
     pub max_plaintext: usize,

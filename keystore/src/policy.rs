@@ -170,7 +170,7 @@ impl Stated {
             max_silence_s: self.max_silence_s,
             strict_order: self.strict_order.unwrap_or(false),
             content_format: self.content_format.or_else(|| strict.then_some(SENML_CBOR)),
-            content_formats: self.content_formats.clone().unwrap_or_else(|| CONTENT_FORMATS.to_vec()),
+            content_formats: self.content_formats.clone().unwrap_or_else(|| content_formats(strict)),
             max_plaintext: self.max_plaintext.unwrap_or(64 * 1024),
             max_readings: self.max_readings.unwrap_or(4_096),
         }
@@ -206,6 +206,11 @@ impl Stated {
             |shape: &Shape| self.shapes.as_ref().is_none_or(|stated| stated.iter().any(|name| name == shape.name()));
         fit.iter().copied().filter(stated).collect()
     }
+}
+
+/// The profile carries readings; other envelopes may hold anything, unless their keys' records say what.
+fn content_formats(strict: bool) -> Vec<u64> {
+    if strict { CONTENT_FORMATS.to_vec() } else { Vec::new() }
 }
 
 fn named<T>(name: Option<&str>, of: impl FnOnce(&str) -> Option<T>) -> Option<T> {

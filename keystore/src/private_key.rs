@@ -74,9 +74,12 @@ impl X25519 {
 }
 
 impl RsaPublic {
-    /// A modulus of 2048 to 8192 bits and an odd exponent from 65537 to 2^33 (keystore.md §6).
+    /// A modulus of 2048 to 8192 bits and an odd exponent from 65537 to 2^33 (keystore.md §6), each without leading zeros
+    /// (RFC 7518 §6.3.1).
     pub(crate) fn new(n: &[u8], e: &[u8]) -> Option<Self> {
-        let (n, e) = (significant(n), significant(e));
+        if n.first() == Some(&0) || e.first() == Some(&0) {
+            return None;
+        }
         let bits = n.len() * 8 - n.first()?.leading_zeros() as usize;
         let exponent = e.iter().try_fold(0_u64, |so_far, byte| so_far.checked_mul(256)?.checked_add((*byte).into()))?;
         let sound = (2048..=8192).contains(&bits) && n.last()? & 1 == 1;

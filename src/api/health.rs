@@ -42,7 +42,10 @@ pub(in crate::api) async fn metrics(State(desk): State<Desk>) -> Result<Response
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())
 }
 
+/// What we promise, word for word.
+pub(in crate::api) const CONTRACT: &str = include_str!("../../openapi.yaml");
+
 /// `GET /openapi.yaml`
 pub(in crate::api) async fn contract() -> Response {
-    ([(header::CONTENT_TYPE, "application/yaml")], include_str!("../../openapi.yaml")).into_response()
+    ([(header::CONTENT_TYPE, "application/yaml")], CONTRACT).into_response()
 }

@@ -3,6 +3,7 @@
 
 mod contract;
 mod deliver;
+mod docs;
 mod gate;
 mod house;
 mod operate;

@@ -12,21 +12,28 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::http::StatusCode;
+use axum::extract::Request;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::map_response;
+use axum::response::Response;
+use ipnet::IpNet;
 use keystore::{Defaults, Keystore, Scope};
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
+use tower::ServiceExt;
 
-use crate::api::Desk;
+use crate::api::{Desk, Rates};
 use crate::cli::{Failed, TENANT};
 use crate::clock::{Clock, SystemClock};
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::delivery::connector::{Connector, Policy};
 use crate::delivery::schedule::Schedule;
 use crate::delivery::{Control, Delivery, Door, Office, Settings, webhook};
+use crate::listen::tls::{self, Tls};
 use crate::listen::{self, Drain};
 use crate::meter::{self, Meter};
 use crate::opening::{House, Owner};
+use crate::rate::Rate;
 use crate::relay::{self, Edge, accounts};
 use crate::store::failure::Failure;
 use crate::store::outbox::Outbox;
@@ -44,6 +51,9 @@ pub(super) struct Gateway {
     watch: Arc<Watch>,
     relay: relay::Limits,
     listen: listen::Limits,
+    tls: Option<Arc<Tls>>,
+    proxies: Arc<[IpNet]>,
+    rates: Rates,
 }
 
 impl Gateway {
@@ -71,6 +81,9 @@ impl Gateway {
             watch,
             relay: relay_limits(config),
             listen: listen_limits(config),
+            tls: tls(config)?,
+            proxies: networks("server.trusted_proxies", &config.server.trusted_proxies)?.into(),
+            rates: rates(config),
         })
     }
 
@@ -113,7 +126,8 @@ impl Gateway {
             self.relay,
             Arc::clone(&clock),
             Arc::new(move |after: Duration| answered.answered(after)),
-        );
+        )
+        .with_guesses(self.rates.guess.clone());
         let desk = Desk {
             reader: self.store.reader.clone(),
             intake: self.store.intake.clone(),
@@ -128,8 +142,21 @@ impl Gateway {
                 closing,
             ),
             opening: self.owner.health(),
+            rates: self.rates.clone(),
         };
         app(edge, desk)
+    }
+
+    /// The service behind its socket.
+    fn service(&self, closing: watch::Receiver<bool>) -> listen::Service {
+        let app = self.app(closing);
+        let app = if self.tls.is_some() { app.layer(map_response(insist_on_tls)) } else { app };
+        listen::Service { app, tls: self.tls.clone(), proxies: Arc::clone(&self.proxies) }
+    }
+
+    /// How clients speak to it.
+    pub(super) const fn scheme(&self) -> &'static str {
+        if self.tls.is_some() { "https" } else { "http" }
     }
 
     /// Serves until `stop`, then drains; `force` ends draining at once.
@@ -146,12 +173,13 @@ impl Gateway {
             stop.await;
             closing.send_replace(true);
         };
-        let drained = listen::serve(listener, self.app(closed), self.listen, stop, force).await;
+        let drained = listen::serve(listener, self.service(closed), self.listen, stop, force).await;
         delivery.stop().await;
         drained
     }
 
-    /// Serves `/metrics` alone, without a token, to whoever reaches this listener; never ends by itself.
+    /// Serves `/metrics`, without a token, and whether we live and work, to whoever reaches this listener; never ends by
+    /// itself.
     pub(super) fn serve_metrics(&self, listener: TcpListener) -> impl Future<Output = ()> + Send + use<> {
         let meter = Arc::clone(&self.watch.meter);
         let (reader, outbox) = (self.store.reader.clone(), self.store.outbox.clone());
@@ -159,7 +187,12 @@ impl Gateway {
             let text = tokio::task::spawn_blocking(move || render(&meter, &reader, &outbox)).await;
             text.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)
         };
-        let app = Router::new().route("/metrics", axum::routing::get(scrape));
+        let whole = self.app(watch::channel(false).1);
+        let health = axum::routing::get(move |request: Request| whole.oneshot(request));
+        let app = Router::new()
+            .route("/metrics", axum::routing::get(scrape))
+            .route("/healthz", health.clone())
+            .route("/readyz", health);
         let limits = self.listen;
         async move {
             listen::serve(listener, app, limits, pending(), pending()).await;
@@ -176,6 +209,13 @@ impl Gateway {
         self.owner.stop();
         self.store.close();
     }
+}
+
+/// A browser that came by TLS once comes by nothing else (RFC 6797).
+async fn insist_on_tls(mut response: Response) -> Response {
+    let year = HeaderValue::from_static("max-age=31536000");
+    response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, year);
+    response
 }
 
 /// The metrics with the store's own counters of now, where it answers.
@@ -228,12 +268,32 @@ pub(super) fn prepare(data: &Path) -> Result<(), Failed> {
     made.and_then(|()| fs::set_permissions(data, fs::Permissions::from_mode(0o700))).map_err(Failed::io(data.display()))
 }
 
+/// TLS of the listener, where it is configured.
+fn tls(config: &Config) -> Result<Option<Arc<Tls>>, Failed> {
+    let config::Tls { cert, key, client_ca } = config.server.tls.clone();
+    let files = match (cert, key, client_ca) {
+        (None, None, None) => return Ok(None),
+        (Some(cert), Some(key), client_ca) => tls::Files { cert, key, client_ca },
+        _ => return Err(Failed::said("server.tls: cert and key go together")),
+    };
+    Tls::load(files).map(|tls| Some(Arc::new(tls))).map_err(|unusable| Failed::said(format!("server.tls: {unusable}")))
+}
+
+/// A burst of two seconds' worth for tokens, of ten for guesses: a fleet of relays that is set up wrongly is let know.
+fn rates(config: &Config) -> Rates {
+    let (token, guess) = (config.limits.token_rate, config.limits.guess_rate);
+    let rate = |rate: u32, seconds| Rate::new(rate, rate.saturating_mul(seconds)).map(Arc::new);
+    Rates { token: rate(token, 2), guess: rate(guess, 10) }
+}
+
+fn networks(key: &str, networks: &[String]) -> Result<Vec<IpNet>, Failed> {
+    let parsed = networks.iter().map(|network| network.parse()).collect::<Result<_, _>>();
+    parsed.map_err(|error: ipnet::AddrParseError| Failed::said(format!("{key}: {error}")))
+}
+
 /// The way out, as far as the configuration lets it lead.
 fn connector(config: &Config) -> Result<Connector, Failed> {
-    let networks = config.delivery.allow_networks.iter().map(|network| network.parse());
-    let allow_networks = networks
-        .collect::<Result<_, _>>()
-        .map_err(|error| Failed::said(format!("delivery.allow_networks: {error}")))?;
+    let allow_networks = networks("delivery.allow_networks", &config.delivery.allow_networks)?;
     let policy = Policy { allow_http: config.delivery.allow_http, allow_networks };
     Connector::new(policy, config.delivery.timeout).map_err(|error| Failed::said(format!("cannot set up TLS: {error}")))
 }

@@ -40,7 +40,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failed> {
         say(minicbor::display(&sealed.bytes));
         return Ok(ExitCode::SUCCESS);
     }
-    let format = envelope::recognise(&sealed.bytes, sealed.cose_type);
+    let format = envelope::family(&sealed.bytes, sealed.cose_type);
     let (says, fault) = match Envelope::parse(&sealed, &Reading::strict(&envelope::Limits::default())) {
         Ok(envelope) => (envelope.describe(), None),
         Err(fault) => (serde_json::Value::Null, Some(fault)),

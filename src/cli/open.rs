@@ -7,6 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use clap::{Args, ValueEnum};
 
+use keystore::key::Algorithm;
 use keystore::{Defaults, ImportOptions, Keystore};
 use serde_json::{Value, json};
 
@@ -140,12 +141,13 @@ fn compat(arguments: &Arguments) -> Result<Compat, Failed> {
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failed> {
     let compat = compat(arguments)?;
-    let house = house(arguments, &compat)?;
-    let detached = arguments.detached.as_deref().map(read_bytes).transpose()?;
     let sealed = Sealed {
         bytes: read_bytes(&arguments.file)?.into(),
         cose_type: arguments.cose_type.map(crate::item::CoseType::from),
     };
+    let off = opening::off_by_default(&compat, envelope::family(&sealed.bytes, sealed.cose_type));
+    let house = house(arguments, &off)?;
+    let detached = arguments.detached.as_deref().map(read_bytes).transpose()?;
     let claims = Claims { endpoint: arguments.endpoint.clone(), path: arguments.path.clone(), ..Claims::default() };
     let arrival = Arrival {
         relay: "",
@@ -157,6 +159,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failed> {
         compat: &compat,
         detached: detached.as_deref(),
         all_signers: arguments.signers == Signers::All,
+        judges_expiry: arguments.at.is_some(),
         guess: Guess::default(),
     };
     let finding = opening::find(&house, &arrival, &sealed).map_err(|failure| Failed::said(failure.to_string()))?;
@@ -167,7 +170,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failed> {
     };
     let mut verdict = with_claims(verdict, &claims);
     if arguments.explain && code != 0 {
-        let scene = scene(arguments, arrival)?;
+        let scene = scene(arguments, arrival, off)?;
         verdict["explanation"] = json!(explain::run(&scene, &sealed)?);
     }
     say(verdict);
@@ -175,7 +178,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failed> {
 }
 
 /// What `--explain` may vary.
-fn scene<'a>(arguments: &Arguments, arrival: Arrival<'a>) -> Result<explain::Scene<'a>, Failed> {
+fn scene<'a>(arguments: &Arguments, arrival: Arrival<'a>, off: Vec<Algorithm>) -> Result<explain::Scene<'a>, Failed> {
     let (mut keys, mut opaque) = (Vec::new(), Vec::new());
     for file in arguments.jwks.iter().chain(&arguments.key) {
         let bytes = read_bytes(file)?;
@@ -186,15 +189,15 @@ fn scene<'a>(arguments: &Arguments, arrival: Arrival<'a>) -> Result<explain::Sce
     }
     let audience = arguments.audience.iter().cloned().collect();
     let contexts = arguments.context.iter().map(|context| context.0.clone()).collect();
-    Ok(explain::Scene { keys, opaque, audience, arrival, contexts })
+    Ok(explain::Scene { keys, opaque, off, audience, arrival, contexts })
 }
 
-/// The keys of this call, in memory, and the rooms' limits.
-fn house(arguments: &Arguments, compat: &Compat) -> Result<House, Failed> {
+/// The keys of this call, in memory, and the rooms' limits. `off`: what those that name no algorithm may run beside.
+fn house(arguments: &Arguments, off: &[Algorithm]) -> Result<House, Failed> {
     let audience = arguments.audience.iter().cloned().collect();
     let keystore = Keystore::ephemeral(Defaults { audience }).map_err(|error| Failed::said(error.to_string()))?;
     for file in arguments.jwks.iter().chain(&arguments.key) {
-        let options = ImportOptions { also: opening::off_by_default(compat), ..ImportOptions::default() };
+        let options = ImportOptions { also: off.to_vec(), ..ImportOptions::default() };
         let imported = keystore.import(&read_bytes(file)?, &options);
         imported.map_err(|error| Failed::said(format!("{}: {error}", file.display())))?;
     }

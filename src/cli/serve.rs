@@ -77,7 +77,7 @@ async fn serve(gateway: &Gateway, config: &Config) -> Result<End, Failed> {
     if let Some(token) = gateway.first_token()? {
         say(format_args!("admin token (shown once): {token}"));
     }
-    say(format_args!("listening on http://{address}"));
+    say(format_args!("listening on {}://{address}", gateway.scheme()));
     // Whoever waits for this line reads it through a pipe.
     let _ = std::io::stdout().flush();
     let force = async {

@@ -1,10 +1,11 @@
-//! Undoes an HTTP content coding (RFC 9110 §8.4.1) under a cap, for the HTTP edge and for `relays test`.
+//! Undoes an HTTP content coding (RFC 9110 §8.4.1) under a cap, for the HTTP edge and for `relays test`, and the DEFLATE
+//! of a JWE.
 //!
 //! One coding only: stacked ones are a way to multiply the ratio (threats.md §2).
 
 use std::io::Read;
 
-use flate2::bufread::{GzDecoder, ZlibDecoder};
+use flate2::bufread::{DeflateDecoder, GzDecoder, ZlibDecoder};
 
 /// Most bytes that one coded byte may become.
 pub const MAX_RATIO: usize = 10;
@@ -42,6 +43,15 @@ pub fn inflate(coded: &[u8], coding: &str, limit: usize) -> Result<Vec<u8>, Erro
         }
         _ => Err(Error::Unsupported),
     }
+}
+
+/// One whole raw DEFLATE stream (RFC 1951), and no byte after it: at most `limit` bytes and at most [`MAX_RATIO`] times
+/// its coded size.
+pub fn raw(coded: &[u8], limit: usize) -> Result<Vec<u8>, Error> {
+    let cap = limit.min(coded.len().saturating_mul(MAX_RATIO));
+    let mut decoder = DeflateDecoder::new(coded);
+    let content = read_capped(&mut decoder, cap)?;
+    nothing_left(decoder.into_inner(), content)
 }
 
 fn read_capped(decoder: &mut impl Read, cap: usize) -> Result<Vec<u8>, Error> {

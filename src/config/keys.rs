@@ -2,6 +2,7 @@
 //! chooses. A key that acts later is checked for its form now, so that a file written today stays good.
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::given::{Given, KIB, MIB, Read};
@@ -26,10 +27,10 @@ const KEYS: &[(&str, Effect)] = &[
     ("server.header_timeout", Now(|config, given| set(&mut config.server.header_timeout, given.duration()))),
     ("server.body_timeout", Now(|config, given| set(&mut config.server.body_timeout, given.duration()))),
     ("server.shutdown_grace", Now(|config, given| set(&mut config.server.shutdown_grace, given.duration()))),
-    ("server.trusted_proxies", Later(texts)),
-    ("server.tls.cert", Later(text)),
-    ("server.tls.key", Later(text)),
-    ("server.tls.client_ca", Later(text)),
+    ("server.trusted_proxies", Now(|config, given| set(&mut config.server.trusted_proxies, networks(given)))),
+    ("server.tls.cert", Now(|config, given| set(&mut config.server.tls.cert, path(given)))),
+    ("server.tls.key", Now(|config, given| set(&mut config.server.tls.key, path(given)))),
+    ("server.tls.client_ca", Now(|config, given| set(&mut config.server.tls.client_ca, path(given)))),
     ("gateway.audience", Now(|config, given| set(&mut config.gateway.audience, given.texts()))),
     ("gateway.source", Now(|config, given| set(&mut config.gateway.source, given.text()))),
     ("gateway.default_class", Later(text)),
@@ -40,6 +41,8 @@ const KEYS: &[(&str, Effect)] = &[
     ("limits.records", Later(number)),
     ("limits.expansion", Later(size)),
     ("limits.failed_openings", Later(number)),
+    ("limits.token_rate", Now(|config, given| set(&mut config.limits.token_rate, rate(given)))),
+    ("limits.guess_rate", Now(|config, given| set(&mut config.limits.guess_rate, rate(given)))),
     ("classes.*.*", Later(any)),
     ("relays.*.profile", Later(text)),
     ("relays.*.held_quota", Later(number)),
@@ -163,6 +166,15 @@ fn threads(given: &Given) -> Read<usize> {
     }
 }
 
+/// 0 is unlimited.
+fn rate(given: &Given) -> Read<u32> {
+    u32::try_from(given.number()?).map_err(|_| "is too large".into())
+}
+
+fn path(given: &Given) -> Read<Option<PathBuf>> {
+    given.text().map(|path| Some(path.into()))
+}
+
 fn any(_: &Given) -> Read<()> {
     Ok(())
 }
@@ -204,8 +216,4 @@ fn size(given: &Given) -> Read<()> {
 
 fn text(given: &Given) -> Read<()> {
     given.text().map(drop)
-}
-
-fn texts(given: &Given) -> Read<()> {
-    given.texts().map(drop)
 }

@@ -31,6 +31,11 @@ impl Binding {
         Self { aad, audience: Some(audience.to_owned()), path: path.map(str::to_owned), fitting }
     }
 
+    /// A binding that travels inside the message, and whether it agrees: nothing is tried for it.
+    pub fn carried(audience: &str, path: Option<&str>, fitting: bool) -> Self {
+        Self { aad: Vec::new(), audience: Some(audience.to_owned()), path: path.map(str::to_owned), fitting }
+    }
+
     /// external_aad given outright by the caller, or none at all.
     pub fn given(aad: &[u8]) -> Self {
         Self { aad: aad.to_vec(), audience: None, path: None, fitting: true }

@@ -1,7 +1,9 @@
 //! Claims that a layer makes about itself, whichever family it is of: CWT claims (RFC 9597), JWT claims (RFC 7519), the
 //! attributes of CMS.
 //!
-//! Imports nothing.
+//! Imports `item`.
+
+use crate::item::Token;
 
 /// What a layer claims. Proven once the layer is authentic.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -12,6 +14,12 @@ pub struct Claims {
     pub aud: Vec<String>,
     /// Issued at, seconds since the epoch.
     pub iat: Option<i64>,
+    /// Not to be opened from then on, seconds since the epoch.
+    pub exp: Option<i64>,
+    /// Not to be opened before, seconds since the epoch.
+    pub nbf: Option<i64>,
+    /// What a JWT says beside: reported, not judged.
+    pub token: Option<Token>,
     /// A known claim of another type than its due, or a claim outside the profile: refused only by policy.
     pub faulty: bool,
 }

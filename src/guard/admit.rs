@@ -12,26 +12,33 @@ use crate::item::{Compat, Departure, Format, Reason};
 
 mod binding;
 pub mod cose;
+pub mod jose;
 
 /// The keys that an envelope names, and how it does.
 #[derive(Clone, Debug)]
 pub enum Candidates {
     /// Of a COSE message.
     Cose(Vec<cose::Candidate>),
+    /// Of a JWE or JWS.
+    Jose(Vec<jose::Candidate>),
 }
 
 /// A layer that may be tried.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "COSE, the common case, shall cost no allocation")]
 pub enum Admitted {
     /// A COSE message.
     Cose(cose::Admitted),
+    /// A JWE or JWS.
+    Jose(jose::Admitted),
 }
 
 impl Candidates {
     /// The keys.
-    pub fn keys(&self) -> impl Iterator<Item = &KeyRef> {
+    pub fn keys(&self) -> Vec<&KeyRef> {
         match self {
-            Self::Cose(candidates) => candidates.iter().map(|candidate| &candidate.key),
+            Self::Cose(candidates) => candidates.iter().map(|candidate| &candidate.key).collect(),
+            Self::Jose(candidates) => candidates.iter().map(|candidate| &candidate.key).collect(),
         }
     }
 
@@ -39,6 +46,7 @@ impl Candidates {
     pub fn retain(&mut self, keep: impl Fn(&KeyRef) -> bool) {
         match self {
             Self::Cose(candidates) => candidates.retain(|candidate| keep(&candidate.key)),
+            Self::Jose(candidates) => candidates.retain(|candidate| keep(&candidate.key)),
         }
     }
 }
@@ -46,9 +54,12 @@ impl Candidates {
 impl Admitted {
     /// The keys whose tags are so short that a forger may hope (threats.md §2).
     pub fn short_tagged(&self) -> impl Iterator<Item = &KeyRef> {
-        match self {
-            Self::Cose(admitted) => admitted.short_tagged(),
-        }
+        let of_cose = match self {
+            Self::Cose(admitted) => Some(admitted.short_tagged()),
+            // no tag of JOSE is shorter than 16 octets
+            Self::Jose(_) => None,
+        };
+        of_cose.into_iter().flatten()
     }
 }
 
@@ -58,6 +69,11 @@ pub fn admit(envelope: Envelope, candidates: Candidates, arrival: &Arrival<'_>) 
         (Envelope::Cose(message), Candidates::Cose(candidates)) => {
             cose::admit(message, candidates, arrival).map(Admitted::Cose)
         }
+        (Envelope::Jose(message), Candidates::Jose(candidates)) => {
+            jose::admit(message, candidates, arrival).map(Admitted::Jose)
+        }
+        // The candidates were found for this envelope.
+        _ => Err(Denied::new(Reason::Unsupported, "keys of another family of envelopes")),
     }
 }
 

@@ -36,9 +36,12 @@ fn allows_anybody(layer: &ProvenLayer) -> bool {
     layer.key().policy.compat.iter().any(|name| name == Departure::UnauthenticatedSender.as_str())
 }
 
-/// The layer that authenticates the sender: the innermost that can.
+/// The layer that authenticates the sender: the innermost that can. A signature around what anybody could have encrypted
+/// to our public key says who passed it on, and not who wrote it (threats.md A14).
 fn sender(layers: &[ProvenLayer]) -> Option<&ProvenLayer> {
-    layers.iter().rev().find(|layer| layer.proves_sender())
+    let at = layers.iter().rposition(ProvenLayer::proves_sender)?;
+    let passed_on = layers[at].is_signed() && layers[at + 1..].iter().any(ProvenLayer::is_aead);
+    layers.get(at).filter(|_| !passed_on)
 }
 
 fn judge(opened: &Opened, sender: Option<&ProvenLayer>, arrival: &Arrival<'_>) -> Result<Vec<Flag>, Denied> {
@@ -49,11 +52,15 @@ fn judge(opened: &Opened, sender: Option<&ProvenLayer>, arrival: &Arrival<'_>) -
     }
     binding(layers)?;
     if let Some(sender) = sender {
+        bound(sender, arrival)?;
         agreement(layers)?;
         flags.extend(endpoint(sender.key(), arrival)?);
         addressed(sender)?;
     }
     flags.extend(freshness(layers, arrival.received_at)?);
+    if arrival.judges_expiry {
+        expiry(layers, arrival.received_at)?;
+    }
     content(opened, sender)?;
     Ok(flags)
 }
@@ -87,6 +94,15 @@ fn binding(layers: &[ProvenLayer]) -> Result<(), Denied> {
     }
 }
 
+/// The profile asks for a binding. Where it is not sent, it was tried; where it travels, it may be absent.
+fn bound(sender: &ProvenLayer, arrival: &Arrival<'_>) -> Result<(), Denied> {
+    let missing = sender.key().policy.strict_profile && sender.binding().audience.is_none();
+    match missing && arrival.external_aad.is_none() {
+        true => Err(Denied::new(Reason::ClaimMissing, "the profile asks for a binding, and there is none")),
+        false => Ok(()),
+    }
+}
+
 /// Layers that each prove a sender prove the same one, and G's counters agree (profile.md §5 step 4).
 fn agreement(layers: &[ProvenLayer]) -> Result<(), Denied> {
     let mut proving = layers.iter().enumerate().filter(|(_, layer)| layer.proves_sender());
@@ -94,9 +110,9 @@ fn agreement(layers: &[ProvenLayer]) -> Result<(), Denied> {
     for (nth, layer) in proving {
         let detail = if layer.key().device != first.key().device {
             "inner and outer device differ"
-        } else if layer.sequence() != first.sequence() {
+        } else if differ(layer.sequence(), first.sequence()) {
             "inner and outer sequence differ"
-        } else if layer.kid_context() != first.kid_context() {
+        } else if layer.counts() && first.counts() && layer.kid_context() != first.kid_context() {
             "inner and outer kid context differ"
         } else {
             continue;
@@ -104,6 +120,11 @@ fn agreement(layers: &[ProvenLayer]) -> Result<(), Denied> {
         return Err(Denied::new(Reason::BindingMismatch, detail).at(nth));
     }
     Ok(())
+}
+
+/// Whether two numbers that are both there differ.
+fn differ(inner: Option<u64>, outer: Option<u64>) -> bool {
+    matches!((inner, outer), (Some(inner), Some(outer)) if inner != outer)
 }
 
 fn endpoint(key: &KeyRef, arrival: &Arrival<'_>) -> Result<Option<Flag>, Denied> {
@@ -132,7 +153,8 @@ fn addressed(sender: &ProvenLayer) -> Result<(), Denied> {
     }
     let bound = sender.binding().audience.as_ref();
     let ours = |aud: &String| bound.map_or_else(|| key.policy.audience.contains(aud), |bound| bound == aud);
-    if !claims.aud.is_empty() && !claims.aud.iter().any(ours) {
+    let known = bound.is_some() || !key.policy.audience.is_empty();
+    if known && !claims.aud.is_empty() && !claims.aud.iter().any(ours) {
         return Err(Denied::new(Reason::BindingMismatch, "the aud claim names another application"));
     }
     Ok(())
@@ -160,6 +182,22 @@ fn freshness(layers: &[ProvenLayer], received_at: Timestamp) -> Result<Option<Fl
         }
     }
     Ok(late)
+}
+
+/// exp and nbf of a token, with the clock skew of its key's policy (RFC 7519 §4.1.4, §4.1.5).
+fn expiry(layers: &[ProvenLayer], received_at: Timestamp) -> Result<(), Denied> {
+    for layer in layers {
+        let skew = layer.key().policy.max_future_s;
+        let times = layer.claims().map(|claims| (claims.exp, claims.nbf)).unwrap_or_default();
+        let (exp, nbf) = (times.0.map(Timestamp::from_seconds), times.1.map(Timestamp::from_seconds));
+        if exp.is_some_and(|exp| exp.plus_seconds(skew) <= received_at) {
+            return Err(Denied::new(Reason::TooOld, "the token has expired"));
+        }
+        if nbf.is_some_and(|nbf| nbf > received_at.plus_seconds(skew)) {
+            return Err(Denied::new(Reason::FromFuture, "the token is not valid yet"));
+        }
+    }
+    Ok(())
 }
 
 fn issued_at(layers: &[ProvenLayer]) -> Option<Timestamp> {
@@ -271,10 +309,17 @@ fn proven(layers: &[ProvenLayer], sender: Option<&ProvenLayer>) -> Proven {
         sequence: sender.and_then(ProvenLayer::sequence),
         kid_context: sender.and_then(ProvenLayer::kid_context).map(<[u8]>::to_vec),
         issued_at: issued_at(layers).filter(|_| sender.is_some()),
-        audience: bound.and_then(|binding| binding.audience.clone()),
+        audience: bound.and_then(|binding| binding.audience.clone()).or_else(|| claimed_audience(sender?)),
         path: bound.and_then(|binding| binding.path.clone()),
         countersignatures: verified(layers),
+        token: sender.and_then(ProvenLayer::claims).and_then(|claims| claims.token.clone()),
     }
+}
+
+/// The audience that a token claims: that of several which names us.
+fn claimed_audience(sender: &ProvenLayer) -> Option<String> {
+    let (claimed, ours) = (&sender.claims()?.aud, &sender.key().policy.audience);
+    claimed.iter().find(|aud| ours.contains(aud)).or_else(|| claimed.first()).cloned()
 }
 
 fn verified(layers: &[ProvenLayer]) -> Vec<Countersigned> {
@@ -282,10 +327,10 @@ fn verified(layers: &[ProvenLayer]) -> Vec<Countersigned> {
     all.filter(|countersigned| countersigned.verified == Some(true)).cloned().collect()
 }
 
-/// The counter of a message: the symmetric key's in S and G, the signing key's in P; in G the number is remembered
-/// under the signing key as well (profile.md §6).
+/// The counter of a message: that of the outermost layer which counts, in COSE the symmetric key's in S and G, the
+/// signing key's in P; where two count, the number is remembered under the second key as well (profile.md §6).
 fn sequenced(layers: &[ProvenLayer]) -> Option<Sequenced> {
-    let mut proving = layers.iter().filter(|layer| layer.proves_sender());
+    let mut proving = layers.iter().filter(|layer| layer.proves_sender() && layer.counts());
     let counted = proving.next()?;
     let policy = &counted.key().policy;
     Some(Sequenced {

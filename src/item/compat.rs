@@ -4,7 +4,7 @@
 
 macro_rules! departures {
     ($($(#[$doc:meta])* $variant:ident = $name:literal,)+) => {
-        /// One departure from the strict default (cose.md §4).
+        /// One departure from the strict default (cose.md §4, jose.md §4).
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Departure {
             $($(#[$doc])* $variant,)+
@@ -23,6 +23,8 @@ macro_rules! departures {
 }
 
 departures! {
+    /// b64 false that crit does not name (RFC 7797 §6).
+    B64NoCrit = "b64-no-crit",
     /// Verify countersignatures of the older form, labels 7 and 9 (RFC 8152 §4.5).
     CountersignV1 = "countersign-v1",
     /// ES512 with a P-256 key and the like (RFC 9053 §2.1).
@@ -35,14 +37,22 @@ departures! {
     KdfNoNonce = "kdf-no-nonce",
     /// Integers and lengths longer than need be.
     NonMinimal = "non-minimal",
-    /// RSAES-OAEP with SHA-1.
+    /// Keys from passwords, PBES2 (RFC 7518 §4.8).
+    Pbes2 = "pbes2",
+    /// RSAES-PKCS1-v1_5 (RFC 7518 §4.2).
+    Rsa15 = "rsa1_5",
+    /// RSA-OAEP of JOSE: RSAES-OAEP with SHA-1 (RFC 7518 §4.3).
+    RsaOaep = "rsa-oaep",
+    /// RSAES-OAEP with SHA-1, of COSE.
     RsaOaepSha1 = "rsa-oaep-sha1",
     /// kid as text.
     TextKid = "text-kid",
     /// Encryption to our public key with nobody known behind it.
     UnauthenticatedSender = "unauthenticated-sender",
-    /// The body's algorithm in the unprotected bucket only (RFC 9052 §3.1).
+    /// The algorithm in unprotected headers only (RFC 9052 §3.1, RFC 7515 §7.2.1).
     UnprotectedAlg = "unprotected-alg",
+    /// Compressed plaintext (RFC 7516 §4.1.3).
+    Zip = "zip",
     /// A path to an anchor from an end-entity certificate that is not integrity-protected.
     X5chainUnprotected = "x5chain-unprotected",
 }

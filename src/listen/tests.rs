@@ -285,3 +285,5 @@ async fn http2_is_served_and_drained() {
     assert_eq!(house.served.await.unwrap(), Drain::Finished);
     connection.await.unwrap().unwrap();
 }
+
+mod tls;

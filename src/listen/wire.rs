@@ -1,6 +1,7 @@
 //! A connection's socket, watched: its deadline, its protocol's first bytes, and what is left of a body that nobody
-//! wanted. May import tokio, hyper and bytes of bodies; no room.
+//! wanted. May import tokio, tokio_rustls, hyper and bytes of bodies; no room.
 
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,6 +15,7 @@ use hyper::body::{Body as _, Bytes, Frame, Incoming, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
+use tokio_rustls::server::TlsStream;
 
 /// The deadline of a connection while no request is being answered on it.
 pub(super) struct Pulse {
@@ -94,25 +96,79 @@ pub(super) enum Version {
 /// What an HTTP/2 client says first (RFC 9113 §3.4).
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
+/// A connection's bytes, below HTTP.
+pub(super) enum Socket {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+/// Calls the same of whichever socket it is.
+macro_rules! either {
+    ($socket:expr, $pinned:ident => $call:expr) => {
+        match $socket {
+            Socket::Plain($pinned) => {
+                let $pinned = Pin::new($pinned);
+                $call
+            }
+            Socket::Tls($pinned) => {
+                let $pinned = Pin::new($pinned.as_mut());
+                $call
+            }
+        }
+    };
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        either!(self.get_mut(), socket => socket.poll_read(context, buffer))
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        either!(self.get_mut(), socket => socket.poll_write(context, bytes))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        either!(self.get_mut(), socket => socket.poll_write_vectored(context, slices))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match self {
+            Self::Plain(socket) => socket.is_write_vectored(),
+            Self::Tls(socket) => socket.is_write_vectored(),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        either!(self.get_mut(), socket => socket.poll_flush(context))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        either!(self.get_mut(), socket => socket.poll_shutdown(context))
+    }
+}
+
 /// The socket, with the bytes that told its protocol put back in front.
 pub(super) struct Wire {
-    stream: TcpStream,
+    stream: Socket,
     ahead: Bytes,
     pulse: Arc<Pulse>,
 }
 
 impl Wire {
     /// Reads until the protocol is clear. It waits for the client without end: the caller limits that.
-    pub(super) async fn greet(stream: TcpStream, pulse: Arc<Pulse>) -> io::Result<(Self, Version)> {
+    pub(super) async fn greet(mut stream: Socket, pulse: Arc<Pulse>) -> io::Result<(Self, Version)> {
         let mut first = Vec::with_capacity(PREFACE.len());
         let version = loop {
-            stream.readable().await?;
             let mut chunk = [0; PREFACE.len()];
-            match stream.try_read(&mut chunk[..PREFACE.len() - first.len()]) {
-                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Ok(count) => first.extend_from_slice(&chunk[..count]),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
-                Err(error) => return Err(error),
+            match read(&mut stream, &mut chunk[..PREFACE.len() - first.len()]).await? {
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                count => first.extend_from_slice(&chunk[..count]),
             }
             if !PREFACE.starts_with(&first) {
                 break Version::Http1;
@@ -124,6 +180,12 @@ impl Wire {
         pulse.state().heads_are_bytes = version == Version::Http1;
         Ok((Self { stream, ahead: first.into(), pulse }, version))
     }
+}
+
+async fn read(stream: &mut Socket, into: &mut [u8]) -> io::Result<usize> {
+    let mut buffer = ReadBuf::new(into);
+    poll_fn(|context| Pin::new(&mut *stream).poll_read(context, &mut buffer)).await?;
+    Ok(buffer.filled().len())
 }
 
 impl AsyncRead for Wire {
@@ -233,7 +295,7 @@ impl Drop for Remainder {
 
 async fn discard(mut body: Incoming) {
     let mut left = MAX_DISCARD;
-    while let Some(Ok(frame)) = std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
+    while let Some(Ok(frame)) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
         let count = frame.data_ref().map_or(0, |data| data.len() as u64);
         match left.checked_sub(count) {
             Some(fewer) => left = fewer,

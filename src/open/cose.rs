@@ -16,7 +16,7 @@ use crate::guard::Arrival;
 use crate::guard::admit::cose::{Admitted, Attempt};
 use crate::item::{Compat, CoseType, Countersigned, Format};
 use crate::open::cose::recipe::nonce;
-use crate::open::{Layer, Opened, Proof, ProvenLayer, Unopened, read};
+use crate::open::{Layer, Opened, Proof, ProvenLayer, Unopened, read_inner};
 
 mod countersign;
 mod find;
@@ -129,11 +129,7 @@ impl Authenticated<'_> {
                     let reading = Reading { compat, ..reading.within() };
                     Message::parse(&content, Some(cose_type), Place::Inner, &reading).map(Envelope::Cose)
                 };
-                match read(keystore, arrival, parse) {
-                    Ok(inner) => Ok(Layer::Envelope(Box::new(inner), proof)),
-                    Err(Unopened::Unread(fault)) => Err(Unopened::Inner(fault)),
-                    Err(why) => Err(why),
-                }
+                Ok(Layer::Envelope(Box::new(read_inner(keystore, arrival, parse)?), proof))
             }
         }
     }

@@ -1,12 +1,13 @@
 //! Checksums of rows. SQLite's pages have none, so a bit that flips on disk would be shown as what a device sealed: a
 //! row that is an answer, or that decides what is one, carries a sum of all it says, and is compared when it is read.
 //!
-//! Imports rusqlite and sha2. Two functions of SQL, so that the sum is of the values as they stand in columns, and holds
-//! in questions that add rows up. Against accidents: who can write the file can write sums as well.
+//! Imports rusqlite and sha2. Compared by a function of SQL, so that the sum is of the values as they stand in columns, and
+//! holds in questions that add rows up; made from the values that a statement is given, where that is all of the row.
+//! Against accidents: who can write the file can write sums as well.
 
 use rusqlite::functions::{Context, FunctionFlags};
-use rusqlite::types::ValueRef;
-use rusqlite::{Connection, Error};
+use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
+use rusqlite::{Connection, Error, Statement};
 use sha2::{Digest, Sha256};
 
 use crate::store::failure;
@@ -39,6 +40,35 @@ pub(in crate::store) fn install(connection: &Connection) -> rusqlite::Result<()>
     connection.create_scalar_function("intact", -1, flags, |call| intact(call))
 }
 
+/// The sum of a row of that kind: of the values that its columns are given, in the order in which they are compared.
+pub(in crate::store) fn of(kind: &str, values: &[&dyn ToSql]) -> rusqlite::Result<i64> {
+    let mut sum = Sum::new(kind);
+    for value in values {
+        sum.enter(borrowed(&value.to_sql()?));
+    }
+    Ok(sum.finish())
+}
+
+/// Runs a statement whose last parameter is the sum of the others, and of what is `beside` the row.
+pub(in crate::store) fn write(
+    statement: &mut Statement<'_>,
+    kind: &str,
+    columns: &[&dyn ToSql],
+    beside: &[&dyn ToSql],
+) -> rusqlite::Result<()> {
+    let mut sum = Sum::new(kind);
+    for (at, column) in (1..).zip(columns) {
+        let value = column.to_sql()?;
+        sum.enter(borrowed(&value));
+        statement.raw_bind_parameter(at, value)?;
+    }
+    for value in beside {
+        sum.enter(borrowed(&value.to_sql()?));
+    }
+    statement.raw_bind_parameter(columns.len() + 1, sum.finish())?;
+    statement.raw_execute().map(drop)
+}
+
 fn intact(call: &Context<'_>) -> rusqlite::Result<bool> {
     if call.get_raw(0) == ValueRef::Integer(sum(call, 1)) {
         return Ok(true);
@@ -47,28 +77,56 @@ fn intact(call: &Context<'_>) -> rusqlite::Result<bool> {
     Err(Error::UserFunctionError(words.into()))
 }
 
-/// The first 64 bits of SHA-256 over all arguments from the first to be summed.
+/// Of all arguments from the first to be summed.
 fn sum(call: &Context<'_>, first: usize) -> i64 {
-    let mut hash = Sha256::new();
-    (first..call.len()).for_each(|argument| enter(&mut hash, call.get_raw(argument)));
-    let mut half = [0; 8];
-    half.copy_from_slice(&hash.finalize()[..8]);
-    i64::from_be_bytes(half)
+    let mut sum = Sum::default();
+    (first..call.len()).for_each(|argument| sum.enter(call.get_raw(argument)));
+    sum.finish()
 }
 
-/// Type and length go first, so that no two rows are the same bytes.
-fn enter(hash: &mut Sha256, value: ValueRef<'_>) {
-    let mut part = |kind: u8, bytes: &[u8]| {
-        hash.update([kind]);
-        hash.update((bytes.len() as u64).to_be_bytes());
-        hash.update(bytes);
-    };
+/// The first 64 bits of SHA-256. What is summed is collected first: a hash that is fed a few bytes at a time takes longer.
+#[derive(Default)]
+struct Sum(Vec<u8>);
+
+impl Sum {
+    fn new(kind: &str) -> Self {
+        let mut sum = Self(Vec::with_capacity(1024));
+        sum.enter(ValueRef::Text(kind.as_bytes()));
+        sum
+    }
+
+    /// Type and length go first, so that no two rows are the same bytes.
+    fn enter(&mut self, value: ValueRef<'_>) {
+        match value {
+            ValueRef::Null => self.part(0, &[]),
+            ValueRef::Integer(number) => self.part(1, &number.to_be_bytes()),
+            // SQLite has no "not a number", and binds NULL instead.
+            ValueRef::Real(number) if number.is_nan() => self.part(0, &[]),
+            ValueRef::Real(number) => self.part(2, &number.to_bits().to_be_bytes()),
+            ValueRef::Text(text) => self.part(3, text),
+            ValueRef::Blob(bytes) => self.part(4, bytes),
+        }
+    }
+
+    fn part(&mut self, kind: u8, bytes: &[u8]) {
+        self.0.push(kind);
+        self.0.extend_from_slice(&(bytes.len() as u64).to_be_bytes());
+        self.0.extend_from_slice(bytes);
+    }
+
+    fn finish(&self) -> i64 {
+        let mut half = [0; 8];
+        half.copy_from_slice(&Sha256::digest(&self.0)[..8]);
+        i64::from_be_bytes(half)
+    }
+}
+
+/// What a parameter is bound to; those of this house are plain values.
+fn borrowed<'a>(value: &'a ToSqlOutput<'_>) -> ValueRef<'a> {
     match value {
-        ValueRef::Null => part(0, &[]),
-        ValueRef::Integer(number) => part(1, &number.to_be_bytes()),
-        ValueRef::Real(number) => part(2, &number.to_bits().to_be_bytes()),
-        ValueRef::Text(text) => part(3, text),
-        ValueRef::Blob(bytes) => part(4, bytes),
+        ToSqlOutput::Borrowed(value) => *value,
+        ToSqlOutput::Owned(value) => value.into(),
+        _ => ValueRef::Null,
     }
 }
 

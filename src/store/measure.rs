@@ -7,12 +7,11 @@ use rusqlite::{Row, Statement, params};
 
 use crate::item::Timestamp;
 use crate::payload::{Anchor, Reading, Value};
-use crate::store::{flags, text};
+use crate::store::{checksum, flags, text};
 
 /// The statement that [`write()`] runs.
 pub(in crate::store) const INSERT: &str =
-    "INSERT INTO reading VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13,
-     checksum('reading', ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13))";
+    "INSERT INTO reading VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
 
 const PATH_IS_NAME: i64 = 1;
 const PATH_PROVEN: i64 = 2;
@@ -55,7 +54,7 @@ pub(in crate::store) fn write(
         | flags::bit(reading.path_proven, PATH_PROVEN)
         | flags::bit(reading.future, FUTURE)
         | flags::bit(reading.sum.is_some_and(f64::is_nan), SUM_IS_NAN);
-    statement.execute(params![
+    let columns = params![
         message,
         i64::try_from(place).unwrap_or(i64::MAX),
         reading.time.millis(),
@@ -69,8 +68,8 @@ pub(in crate::store) fn write(
         bits,
         reading.update_time.map(unsigned_zero),
         reading.sum.map(unsigned_zero)
-    ])?;
-    Ok(())
+    ];
+    checksum::write(statement, "reading", columns, &[])
 }
 
 /// Reads the columns of a reading; those of others may stand beside them.

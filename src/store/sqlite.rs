@@ -28,9 +28,11 @@ pub(in crate::store) mod health;
 pub(in crate::store) mod lock;
 mod log;
 pub(in crate::store) mod migration;
+mod pen;
 pub(in crate::store) mod pool;
 mod posting;
 pub(in crate::store) mod queue;
+mod recent;
 pub(in crate::store) mod sequences;
 mod taking;
 mod tally;
@@ -39,6 +41,7 @@ pub(in crate::store) mod waiting;
 
 use books::Books;
 use changes::Changed;
+use pen::Pen;
 use queue::{Job, Pull};
 use taking::Delivery;
 
@@ -225,7 +228,7 @@ impl Writer {
             self.unmeasured = 0;
             upkeep::checkpoint(&self.connection)?;
         }
-        if self.books.unindexed >= upkeep::INDEXED * 2 {
+        if self.books.recent.len() >= upkeep::SORTED {
             upkeep::index(&mut self.connection, &mut self.books)?;
         }
         if self.looked.elapsed() >= QUIET {
@@ -248,10 +251,8 @@ impl Writer {
             self.probe()?;
         }
         let quiet = |queue: &queue::Queue| queue.is_empty();
-        while self.books.unindexed > 0
-            && quiet(&self.shared.queue)
-            && upkeep::index(&mut self.connection, &mut self.books)?
-        {
+        if self.books.recent.len() > 0 && quiet(&self.shared.queue) {
+            upkeep::index(&mut self.connection, &mut self.books)?;
             self.is_wal_used = true;
         }
         while quiet(&self.shared.queue)
@@ -319,19 +320,22 @@ fn commit(
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     books.posting.refresh(&transaction)?;
     pass("after-begin", jobs);
-    let mut placed = Vec::with_capacity(jobs.len());
-    for job in jobs {
-        placed.push(match job {
-            Job::Change(job) => Placed::Changed(books.change(&transaction, &job.change, now)?),
-            Job::Conclude(job) => Placed::Concluded(books.conclude(&transaction, &job.findings, now)?),
-            Job::Take(job) => Placed::Taken(books.take(&transaction, &job.origin, &job.items, now)?),
-        });
-    }
+    let placed = place(&transaction, books, jobs, now)?;
     books.write(&transaction, now)?;
     pass("before-commit", jobs);
     transaction.commit()?;
     pass("after-commit", jobs);
     Ok(placed)
+}
+
+fn place(connection: &Connection, books: &mut Books, jobs: &[Job], now: Timestamp) -> Result<Vec<Placed>, Failure> {
+    let mut pen = Pen::of(connection)?;
+    let place = |job: &Job| match job {
+        Job::Change(job) => books.change(connection, &job.change, now).map(Placed::Changed),
+        Job::Conclude(job) => books.conclude(&mut pen, &job.findings, now).map(Placed::Concluded),
+        Job::Take(job) => books.take(&mut pen, &job.origin, &job.items, now).map(Placed::Taken),
+    };
+    jobs.iter().map(place).collect()
 }
 
 /// A point of the cycle, for each kind of job in it.

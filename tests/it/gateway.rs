@@ -82,6 +82,20 @@ impl Server {
             None => Err(child.wait().expect("its end")),
         }
     }
+
+    fn terminate(&mut self) -> Option<i32> {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("kill").success());
+        self.child.wait().expect("its end").code()
+    }
+}
+
+/// A server on a folder that is asked to end as soon as it listens; its exit code.
+pub(crate) fn start_and_end(data: &Path, environment: &[(&str, &str)]) -> Option<i32> {
+    match Server::try_start(data, environment) {
+        Ok(mut server) => server.terminate(),
+        Err(ended) => ended.code(),
+    }
 }
 
 fn log_file(data: &Path) -> PathBuf {
@@ -148,9 +162,7 @@ impl Gateway {
 
     /// Asks the server to end; its exit code.
     pub(crate) fn terminate(&mut self) -> Option<i32> {
-        let pid = self.server.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("kill").success());
-        self.server.child.wait().expect("its end").code()
+        self.server.terminate()
     }
 
     /// Starts anew on the same folder.

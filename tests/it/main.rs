@@ -12,6 +12,7 @@ mod audit;
 mod crash;
 mod demo;
 mod disk;
+mod edge;
 mod explain;
 #[cfg(feature = "failpoints")]
 mod faults;

@@ -1,6 +1,7 @@
 //! Power cuts: a run of the real server is recorded, call by call, and the folder is rebuilt as a disk could hold it
 //! after the power went at a random moment. The real store opens it; what was acknowledged by then must be there, and
-//! all must add up. `make powercut` cuts 20,000 times (`POWER_CUTS`, `CRASH_SEED`).
+//! all must add up. One in ten is cut again while the real server recovers. `make powercut` cuts 20,000 times
+//! (`POWER_CUTS`, `CRASH_SEED`).
 
 mod disk;
 pub(crate) mod recorder;
@@ -15,7 +16,7 @@ use tempfile::TempDir;
 use crate::audit::{Audit, Known, audit};
 use crate::crash::setting;
 use crate::fleet::{self, Simulated};
-use crate::gateway::Gateway;
+use crate::gateway::{Gateway, start_and_end};
 use crate::hostile::Dice;
 use crate::ledger::{Parcel, Round, Sealed};
 use disk::{Disk, SURVIVALS, Survival, Syncs, records};
@@ -119,6 +120,8 @@ fn copy(from: &Path, to: &Path) {
 #[derive(Debug, Default)]
 struct Tally {
     cuts: usize,
+    /// Of them, while the server recovered from another.
+    again: usize,
     /// In which something acknowledged was lost.
     losing: usize,
     most_lost: usize,
@@ -153,7 +156,12 @@ fn cut(run: &Run, syncs: Syncs, count: usize) -> Tally {
         records[done..moment].iter().for_each(|record| disk.apply(record));
         done = moment;
         let survival = SURVIVALS[dice.below(SURVIVALS.len())];
-        let found = look(&disk, survival, &known, &mut dice);
+        let is_again = syncs != Syncs::Lie && dice.below(10) == 0;
+        tally.again += usize::from(is_again);
+        let found = match is_again {
+            true => look_again(run, &disk, survival, &known, &mut dice),
+            false => look(&disk, survival, &known, &mut dice),
+        };
         tally.note(&found);
         let is_clean = matches!(&found, Ok(audit) if audit.is_clean());
         if !is_clean && syncs != Syncs::Lie && tally.losing + tally.broken <= 3 {
@@ -169,6 +177,32 @@ fn look(disk: &Disk<'_>, survival: Survival, known: &Known<'_>, dice: &mut Dice)
     let folder = workshop();
     disk.cut(folder.path(), survival, dice);
     audit(folder.path(), known, &disk.acknowledged)
+}
+
+/// The same, but that the power goes a second time while the server recovers, and opens what it finds.
+fn look_again(
+    run: &Run,
+    disk: &Disk<'_>,
+    survival: Survival,
+    known: &Known<'_>,
+    dice: &mut Dice,
+) -> Result<Audit, Failure> {
+    let folder = workshop();
+    let (data, found) = (folder.path().join("data"), folder.path().join("found"));
+    copy(&run.base, &data);
+    for file in ["store.db", "store.db-wal", "store.db-shm"] {
+        // Those of the base; the cut says what there is of them.
+        let _ = std::fs::remove_file(data.join(file));
+    }
+    disk.cut(&data, survival, dice);
+    copy(&data, &found);
+    let recorder = Recorder::of(&data);
+    assert_eq!(start_and_end(&data, &recorder.environment()), Some(0), "no recovery");
+    let log = recorder.log();
+    let records = records(&log);
+    let mut second = disk.anew(&found, &log);
+    records[..dice.below(records.len() + 1)].iter().for_each(|record| second.apply(record));
+    look(&second, SURVIVALS[dice.below(SURVIVALS.len())], known, dice)
 }
 
 /// A folder that need not outlast a power cut: in memory where there is such a place.

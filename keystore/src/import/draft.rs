@@ -8,14 +8,14 @@ use crate::import::{Fault, ImportOptions};
 use crate::key::{Algorithm, Kty};
 use crate::ops;
 use crate::policy::{Bytes, FORMATS, PROFILE, PROFILE_ALGORITHMS, Stated, StaticSender, one_family};
-use crate::private_key::{KeyMaterial, RsaPrivate, Scalar, Secrets, X25519, record};
+use crate::private_key::{KeyMaterial, RsaPrivate, RsaPublic, Scalar, Secrets, X25519, record};
 use crate::records::key::Use;
 
 /// Longest kid, tenant, device, endpoint, path, audience; bytes.
 const NAME_MAX: usize = 256;
 const LIST_MAX: usize = 64;
-/// Longest password, bytes.
-const PASSWORD_MAX: usize = 256;
+/// Longest symmetric key, which the secret of an HMAC may be, and longest password; bytes.
+const SECRET_MAX: usize = 256;
 
 /// What is said of a key beside its bytes (contract.md §1).
 #[derive(Default)]
@@ -81,12 +81,14 @@ impl Offered {
     pub(super) fn draft(mut self, options: &ImportOptions, offline: bool) -> Result<Draft, Fault> {
         self.inherit(options)?;
         self.purpose_agrees(offline)?;
+        let stated = self.stated_algorithms()?;
+        let password = stated.is_some_and(|algs| algs.iter().all(|algorithm| algorithm.is_password()));
+        sound(&self.material, password, offline)?;
         let algs = self.algorithms(&options.also, offline)?;
-        sound(&self.material, algs.iter().all(|algorithm| algorithm.is_password()))?;
         self.base_iv_agrees(&algs)?;
         self.kdf_inputs_agree(&algs, offline)?;
         names_agree(&self.owner.stated)?;
-        let strict = self.owner.stated.strict_profile;
+        let derives = self.owner.stated.derives(self.material.kty());
         let certified = self.certified.take();
         let validity = certified.as_ref().map(|of| (of.not_before, of.not_after)).unzip();
         if let Some(of) = certified.filter(|_| !offline) {
@@ -94,11 +96,11 @@ impl Offered {
         }
         Ok(Draft {
             purpose: purpose(&algs),
-            kid: kid(self.kid.take(), strict, offline)?,
+            kid: kid(self.kid.take(), self.owner.stated.strict_profile && self.is_for_cose(), offline)?,
             device: self.device(offline)?,
             tenant: name("tenant", self.owner.tenant.take().unwrap_or_else(|| "default".to_owned()))?,
             algs,
-            formats: self.owner.formats.take().unwrap_or_else(|| formats(strict)),
+            formats: self.owner.formats.take().unwrap_or_else(|| formats(derives)),
             validity,
             stated: self.owner.stated,
             secrets: Secrets { material: self.material, priv_other: self.owner.priv_other },
@@ -113,6 +115,9 @@ impl Offered {
             Some(_) => return Err(Fault::at("profile", "must be \"paperknife-1\"")),
         };
         self.owner.stated.strict_profile = self.owner.strict.unwrap_or(strict);
+        if self.owner.stated.strict_profile && !self.is_for_cose() {
+            self.owner.stated.derive.get_or_insert(false);
+        }
         self.kid = self.kid.take().or_else(|| options.kid.clone());
         self.owner.tenant = self.owner.tenant.take().or_else(|| options.tenant.clone());
         if !self.material.is_private() {
@@ -122,6 +127,11 @@ impl Offered {
             self.owner.algs = Some(options.algs.clone());
         }
         Ok(())
+    }
+
+    /// Whether COSE is among its formats, where the profile's derivation and its short kid are at home.
+    fn is_for_cose(&self) -> bool {
+        self.owner.formats.as_ref().is_none_or(|formats| formats.iter().any(|format| format == "cose"))
     }
 
     /// `use`, `key_ops` and the kind of key say the same (RFC 7517 §4.2, §4.3).
@@ -189,7 +199,7 @@ impl Offered {
             _ if algorithm.is_mac() => &["verify", "MAC verify"],
             _ if algorithm.is_signature() => &["verify"],
             _ if algorithm.content().is_some() && self.owner.stated.derives(self.material.kty()) => SYMMETRIC,
-            _ if algorithm.content().is_some() => &["decrypt"],
+            _ if algorithm.content().is_some() => UNWRAP,
             _ => DERIVE,
         };
         let named = |given: &Vec<String>| given.iter().any(|operation| operations.contains(&operation.as_str()));
@@ -318,25 +328,43 @@ impl Offered {
     }
 }
 
-/// Nothing weak: no constant symmetric key, no Ed25519 key that everybody can sign for, no public key that agrees on zero.
-fn sound(material: &KeyMaterial, password: bool) -> Result<(), Fault> {
+/// Nothing weak: no constant symmetric key that would be recorded, no Ed25519 key that everybody can sign for, no public
+/// key that agrees on zero.
+fn sound(material: &KeyMaterial, password: bool, offline: bool) -> Result<(), Fault> {
     match material {
-        KeyMaterial::Symmetric(key) if password && !(1..=PASSWORD_MAX).contains(&key.k.len()) => {
+        KeyMaterial::Symmetric(key) if password && !(1..=SECRET_MAX).contains(&key.k.len()) => {
             Err(Fault::at("k", "must be 1 to 256 bytes"))
         }
         KeyMaterial::Symmetric(_) if password => Ok(()),
-        KeyMaterial::Symmetric(key) if !(16..=64).contains(&key.k.len()) => {
-            Err(Fault::at("k", "must be 16 to 64 bytes"))
+        KeyMaterial::Symmetric(key) if !(16..=SECRET_MAX).contains(&key.k.len()) => {
+            Err(Fault::at("k", "must be 16 to 256 bytes"))
         }
-        KeyMaterial::Symmetric(key) if key.k.iter().all(|byte| *byte == key.k[0]) => {
+        KeyMaterial::Symmetric(key) if !offline && key.k.iter().all(|byte| *byte == key.k[0]) => {
             Err(Fault::at("k", "is one byte repeated"))
         }
         KeyMaterial::Ed25519Public(x) if !ops::sound_ed25519(x) => {
             Err(Fault::at("x", "is no point of Ed25519, or one of small order"))
         }
+        KeyMaterial::RsaPublic(RsaPublic { n, .. })
+        | KeyMaterial::RsaPrivate(RsaPrivate { public: RsaPublic { n, .. }, .. })
+            if is_of_roca(n) =>
+        {
+            Err(Fault::at("n", "has primes that are told by their form (CVE-2017-15361)"))
+        }
         KeyMaterial::X25519Public(x) if !ops::sound_x25519(x) => Err(Fault::at("x", "is a point of small order")),
         _ => Ok(()),
     }
+}
+
+/// Whether the modulus is of the form of CVE-2017-15361: modulo every small prime a power of 65537, which a random modulus
+/// is not.
+fn is_of_roca(n: &[u8]) -> bool {
+    let odd_primes = (3..=167_u32).step_by(2).filter(|p| (3..*p).step_by(2).all(|divisor| p % divisor != 0));
+    odd_primes.into_iter().all(|p| {
+        let residue = n.iter().fold(0, |residue, byte| (residue * 256 + u32::from(*byte)) % p);
+        let powers = std::iter::successors(Some(1), |power| Some(power * (65_537 % p) % p).filter(|power| *power != 1));
+        powers.take(p as usize).any(|power| power == residue)
+    })
 }
 
 /// MACs and signatures are `sig`; a MAC is a key's only algorithm, unless nothing is said of an offline key.
@@ -363,8 +391,9 @@ const UNWRAP: &[&str] = &["decrypt", "unwrapKey"];
 /// `key_ops` of a symmetric key.
 const SYMMETRIC: &[&str] = &["decrypt", "deriveKey", "deriveBits", "unwrapKey", "verify", "MAC verify"];
 
-fn formats(strict: bool) -> Vec<String> {
-    let formats = if strict { &FORMATS[..1] } else { FORMATS };
+/// A key that others are derived from is of COSE, where the derivation is at home.
+fn formats(derives: bool) -> Vec<String> {
+    let formats = if derives { &FORMATS[..1] } else { FORMATS };
     formats.iter().map(|format| (*format).to_owned()).collect()
 }
 

@@ -1,12 +1,14 @@
 //! JWK and JWK Set (RFC 7517), with the members under `"paperknife"` of contract.md §1.
 
+use std::collections::HashSet;
+
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use crate::import::draft::{Offered, Owner, Sender};
 use crate::import::members::{Given, Members, check};
 use crate::import::{Fault, Placed};
-use crate::key::{Algorithm, COMPAT, UNDERSTOOD};
+use crate::key::{Algorithm, COMPAT, Kty, UNDERSTOOD};
 use crate::policy::{Bytes, FORMATS, PROFILE, PartyStated};
 use crate::private_key::{Curve, KeyMaterial, Point, RsaPrivate, RsaPublic, Scalar, Symmetric, X25519};
 
@@ -30,13 +32,28 @@ pub(super) fn read(json: &str) -> Result<Vec<Placed>, Fault> {
         return Ok(vec![offered(members)]);
     }
     let keys: Vec<&RawValue> = members.require("keys", "must be a list of keys")?;
-    Ok(keys
+    let placed: Vec<_> = keys
         .into_iter()
         .map(|key| match Members::read(key.get(), "the key") {
             Ok(members) => offered(members),
             Err(fault) => Placed { kid: None, offered: Err(fault) },
         })
-        .collect())
+        .collect();
+    distinct(&placed)?;
+    Ok(placed)
+}
+
+/// No kid twice in one set, but for keys of another kty, which nobody confuses (RFC 7517 §4.5), and for the other half of a
+/// pair, which is of another use.
+fn distinct(placed: &[Placed]) -> Result<(), Fault> {
+    let mut seen = HashSet::new();
+    for Placed { kid, offered } in placed {
+        let (Some(kid), Ok(offered)) = (kid, offered) else { continue };
+        if !seen.insert((kid, offered.material.kty().jwk(), offered.material.is_private())) {
+            return Err(Fault::at("kid", "stands twice in one set for keys of one kty"));
+        }
+    }
+    Ok(())
 }
 
 /// The kid is read first, so that a fault can say which key it is about.
@@ -65,6 +82,7 @@ fn key(mut members: Members<'_>, kid: Option<Vec<u8>>, mut owner: Owner) -> Resu
         }
         _ => return Err(Fault::unsupported("kty", "must be AKP, EC, OKP, RSA or oct")),
     };
+    suits(alg.as_deref(), material.kty())?;
     Ok(Offered {
         material,
         signing_half,
@@ -75,6 +93,15 @@ fn key(mut members: Members<'_>, kid: Option<Vec<u8>>, mut owner: Owner) -> Resu
         owner,
         certified: None,
     })
+}
+
+/// A name of the JOSE registry means what it means there: ES512 is of P-521 alone.
+fn suits(alg: Option<&str>, kty: Kty) -> Result<(), Fault> {
+    let known = alg.and_then(|name| Algorithm::from_jose(name, kty));
+    if known.is_none_or(|algorithm| algorithm.suits_jose(kty)) {
+        return Ok(());
+    }
+    Err(Fault::at("alg", "does not go with this kind of key"))
 }
 
 /// RFC 9964. The private half, if it is there, is not read.

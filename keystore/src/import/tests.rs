@@ -434,6 +434,8 @@ fn offline_takes_what_fits_and_leaves_the_rest() {
         vec![
             Algorithm::A256Gcm,
             Algorithm::ChaCha20Poly1305,
+            Algorithm::A128CbcHs256,
+            Algorithm::A256GcmKw,
             Algorithm::A256Kw,
             Algorithm::AesCcm16_128_256,
             Algorithm::AesCcm16_64_256,
@@ -447,7 +449,7 @@ fn offline_takes_what_fits_and_leaves_the_rest() {
             Algorithm::Hmac256_256,
             Algorithm::Hmac256_64,
         ],
-        vec![Algorithm::Esp256, Algorithm::Es256],
+        vec![Algorithm::Esp256, Algorithm::Es256, Algorithm::Es384, Algorithm::Es512],
         vec![Algorithm::Ed25519],
     ];
     assert_eq!(algs, expected);

@@ -226,13 +226,16 @@ pub(crate) fn by_device(
     )
 }
 
-/// Whoever has this key, in whatever tenant, alive or destroyed.
+/// Whoever has this half of this key, in whatever tenant, alive or destroyed. The two halves of a pair are of different
+/// use and may both be there.
 pub(crate) fn by_thumbprint(
     connection: &Connection,
     ring: &Ring,
     thumbprint: &str,
+    private: bool,
 ) -> Result<Option<Found>, rusqlite::Error> {
-    Ok(select(connection, ring, "WHERE thumbprint = ? LIMIT 1", params![thumbprint])?.pop())
+    let found = select(connection, ring, "WHERE thumbprint = ?", params![thumbprint])?;
+    Ok(found.into_iter().find(|found| found.as_ref().map_or(true, |row| row.private() == private)))
 }
 
 /// Whether a destroyed key of another device left its tombstone on this kid.

@@ -10,7 +10,7 @@ use crate::api::table;
 use crate::api::tests::house::house;
 use crate::problem::Code;
 
-fn document() -> Value {
+pub(super) fn document() -> Value {
     serde_saphyr::from_str(include_str!("../../../openapi.yaml")).unwrap()
 }
 
@@ -52,7 +52,7 @@ fn every_code_is_documented() {
 }
 
 /// Follows `#/…`.
-fn resolve<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
+pub(super) fn resolve<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
     value["$ref"].as_str().and_then(|reference| document.pointer(&reference[1..])).unwrap_or(value)
 }
 
@@ -81,7 +81,7 @@ async fn query_members_are_known_as_documented() {
 }
 
 /// The members that a schema requires are all there, and those that it does not know are not.
-fn conforms(document: &Value, schema: &Value, value: &Value, at: &str) {
+pub(super) fn conforms(document: &Value, schema: &Value, value: &Value, at: &str) {
     let schema = resolve(document, schema);
     let (Some(properties), Some(members)) = (schema["properties"].as_object(), value.as_object()) else {
         return;

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tower::ServiceExt;
 use uuid::Uuid;
 
-use crate::api::{Desk, routes};
+use crate::api::{Desk, Rates, routes};
 use crate::clock::SystemClock;
 use crate::delivery::connector::{Connector, Policy};
 use crate::delivery::schedule::Schedule;
@@ -91,6 +91,7 @@ pub(super) async fn house() -> House {
         metrics: Arc::new(|| "paperknife_pending 0\n".to_owned()),
         delivery: control(&store, &keystore, closed),
         opening: owner.health(),
+        rates: Rates::default(),
     };
     let app = routes(desk).fallback(not_found).method_not_allowed_fallback(method_not_allowed).layer(from_fn(complete));
     House { app, store, keystore, message, receipt, closing: Some(closing), owner: Some(owner), _data: data }
@@ -121,7 +122,11 @@ impl House {
     }
 
     pub(super) async fn send(&self, request: Request<Body>) -> Answer {
-        let (parts, body) = self.app.clone().oneshot(request).await.unwrap().into_parts();
+        self.send_to(&self.app, request).await
+    }
+
+    pub(super) async fn send_to(&self, app: &Router, request: Request<Body>) -> Answer {
+        let (parts, body) = app.clone().oneshot(request).await.unwrap().into_parts();
         let bytes = to_bytes(body, 1 << 24).await.unwrap();
         Answer { status: parts.status.as_u16(), headers: parts.headers, bytes }
     }

@@ -3,11 +3,11 @@
 use std::io::{Read, Write};
 use std::net::TcpListener;
 
-use super::{ask, reachable, split, status};
+use super::{Question, reachable, split, status};
 
 #[test]
 fn urls_are_split() {
-    let split = |url| split(url).map(|(authority, path)| format!("{authority} {path}"));
+    let split = |url| split(url).map(|Question { authority, path, .. }| format!("{authority} {path}"));
     assert_eq!(split("http://127.0.0.1:8080/readyz").as_deref(), Some("127.0.0.1:8080 /readyz"));
     assert_eq!(split("http://gateway").as_deref(), Some("gateway:80 /readyz"));
     assert_eq!(split("http://[::1]:1/healthz").as_deref(), Some("[::1]:1 /healthz"));
@@ -44,7 +44,8 @@ fn a_server_is_asked() {
         stream.write_all(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n").unwrap();
         String::from_utf8_lossy(&request[..length]).into_owned()
     });
-    assert_eq!(ask(&authority, "/readyz").unwrap(), 503);
+    let ask = || Question { authority: authority.clone(), path: "/readyz".to_owned(), certificate: None }.ask();
+    assert_eq!(ask().unwrap(), 503);
     assert!(server.join().unwrap().starts_with("GET /readyz HTTP/1.1\r\nHost: 127.0.0.1:"));
-    assert!(ask(&authority, "/readyz").is_err(), "nobody listens any more");
+    assert!(ask().is_err(), "nobody listens any more");
 }

@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use crate::envelope;
 use crate::guard::{Arrival, Guess};
 use crate::item::{Claims, Sealed};
+use crate::opening::House;
 use crate::opening::explain::{Explanation, Variation, explain};
-use crate::opening::{House, off_by_default};
 
 use super::Failed;
 
@@ -37,6 +37,8 @@ pub(super) struct Scene<'a> {
     pub(super) keys: Vec<Value>,
     /// Other key files.
     pub(super) opaque: Vec<Vec<u8>>,
+    /// What keys that name no algorithm may run beside.
+    pub(super) off: Vec<Algorithm>,
     /// The gateway's audience.
     pub(super) audience: Vec<String>,
     /// What is known beside the bytes.
@@ -93,7 +95,7 @@ impl<'a> Scene<'a> {
     fn house(&self, keys: &[Value]) -> Result<House, Failed> {
         let keystore = Keystore::ephemeral(Defaults { audience: self.audience.clone() })?;
         let files = keys.iter().map(|file| file.to_string().into_bytes()).chain(self.opaque.iter().cloned());
-        let options = ImportOptions { also: off_by_default(self.arrival.compat), ..ImportOptions::default() };
+        let options = ImportOptions { also: self.off.clone(), ..ImportOptions::default() };
         for file in files {
             keystore.import(&file, &options)?;
         }

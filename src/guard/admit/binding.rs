@@ -40,6 +40,25 @@ impl Expected {
         self.bindings(&other_paths(&self.key.policy, self.claimed.as_deref()), false)
     }
 
+    /// One that travels inside the message: whether it agrees with the claims and the policy. What neither knows a value
+    /// of cannot disagree, unless the profile asks for one.
+    pub(super) fn carried(&self, audience: &str, endpoint: &str, path: Option<&str>) -> Binding {
+        let policy = &self.key.policy;
+        let lenient = !policy.strict_profile;
+        let names_us = lenient && policy.audience.is_empty() || policy.audience.iter().any(|ours| ours == audience);
+        let names_device = policy.endpoint.as_deref().map_or(lenient, |known| known == endpoint);
+        Binding::carried(audience, path, names_us && names_device && self.path_fits(path))
+    }
+
+    fn path_fits(&self, path: Option<&str>) -> bool {
+        let policy = &self.key.policy;
+        let compared = policy.paths.is_some() || self.claimed.is_some() && policy.path_binding != PathBinding::Off;
+        match compared {
+            true => fitting_paths(policy, self.claimed.as_deref()).contains(&path),
+            false => policy.path_binding != PathBinding::Required,
+        }
+    }
+
     /// A binding for each of these paths and each name by which the device may address us.
     fn bindings(&self, paths: &[Option<&str>], fitting: bool) -> Vec<Binding> {
         let audiences = &self.key.policy.audience;

@@ -167,7 +167,30 @@ fn structures() -> Vec<(String, Structure)> {
     }
     let wrapped: Vec<_> = ways().into_iter().filter(|way| !way.management.stands_alone()).collect();
     let recipients = wrapped.iter().take(12).map(|way| way.recipient()).collect();
+    #[cfg(feature = "hpke")]
+    all.extend(encapsulated());
     all.push(("Encrypt to twelve".to_owned(), Structure::Encrypt(Encryption::A128Gcm, Nonce::Random, recipients)));
+    all
+}
+
+/// Each suite of HPKE, with the content and with its key.
+#[cfg(feature = "hpke")]
+fn encapsulated() -> Vec<(String, Structure)> {
+    use paperknife_device::cose::hpke::Hpke;
+    let mut all = Vec::new();
+    for &hpke in Hpke::ALL {
+        let receiver = || match hpke {
+            Hpke::Hpke0 | Hpke::Hpke7 => key("p256"),
+            Hpke::Hpke1 => key("p384"),
+            Hpke::Hpke2 => key("p521"),
+            Hpke::Hpke3 | Hpke::Hpke4 => key("x25519"),
+        };
+        all.push((hpke.name().to_owned(), Structure::HpkeEncrypt0(hpke, receiver())));
+        for algorithm in encryptions() {
+            let structure = Structure::HpkeEncrypt(algorithm, Nonce::Random, vec![(hpke, receiver())]);
+            all.push((format!("{}-KE {}", hpke.name(), algorithm.name()), structure));
+        }
+    }
     all
 }
 
@@ -175,6 +198,10 @@ const fn cose_type(structure: &Structure) -> CoseType {
     match structure {
         Structure::Encrypt(..) => CoseType::Encrypt,
         Structure::Encrypt0(..) => CoseType::Encrypt0,
+        #[cfg(feature = "hpke")]
+        Structure::HpkeEncrypt(..) => CoseType::Encrypt,
+        #[cfg(feature = "hpke")]
+        Structure::HpkeEncrypt0(..) => CoseType::Encrypt0,
         Structure::Mac(..) => CoseType::Mac,
         Structure::Mac0(..) => CoseType::Mac0,
         Structure::Sign(_) => CoseType::Sign,
@@ -205,6 +232,7 @@ fn open(house: &House, made: &Made, external_aad: &[u8], named: Option<CoseType>
         compat: &compat,
         detached: made.detached.as_deref(),
         all_signers: true,
+        judges_expiry: true,
         guess: Guess::default(),
     };
     find(house, &arrival, &Sealed { bytes: made.bytes.as_slice().into(), cose_type: named }).unwrap()
@@ -268,6 +296,7 @@ fn a_partial_iv_is_added_to_the_keys_base_iv() {
         compat: Compat::STRICT,
         detached: None,
         all_signers: false,
+        judges_expiry: true,
         guess: Guess::default(),
     };
     let house = House::new(keystore.into(), Limits::default());

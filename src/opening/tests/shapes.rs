@@ -86,6 +86,7 @@ impl Desk {
             compat: &compat,
             detached: None,
             all_signers: self.all_signers,
+            judges_expiry: true,
             guess: Guess::default(),
         };
         let house = House::new(keystore.into(), Limits::default());

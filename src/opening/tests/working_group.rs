@@ -172,7 +172,7 @@ impl Case {
     /// With these departures in the record of each key.
     fn house(&self, folder: &Path, compat: &Compat, recorded: &[&str]) -> House {
         let keystore = Keystore::ephemeral(Defaults::default()).unwrap();
-        let options = ImportOptions { also: off_by_default(compat), ..ImportOptions::default() };
+        let options = ImportOptions { also: off_by_default(compat, None), ..ImportOptions::default() };
         let mut found = Vec::new();
         let sign0 = self.input.get("sign0").is_some();
         keys(self, &self.message, sign0, &mut found);
@@ -209,6 +209,7 @@ impl Case {
             compat,
             detached: None,
             all_signers: false,
+            judges_expiry: true,
             guess: Guess::default(),
         };
         let sealed = Sealed { bytes: self.sealed.as_slice().into(), cose_type: named };

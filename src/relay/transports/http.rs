@@ -19,7 +19,7 @@ use base64::engine::general_purpose::STANDARD;
 use tokio::time::timeout;
 
 use crate::codec::inflate;
-use crate::item::Receipt;
+use crate::item::{Receipt, Source};
 use crate::problem::{Code, Problem};
 use crate::relay::accounts::{self, Place};
 use crate::relay::profiles::Unfound;
@@ -60,7 +60,7 @@ async fn deliver(
     request: Request,
 ) -> Result<Response, Problem> {
     let begun = Instant::now();
-    let account = authenticate(edge, relay, token, place)?;
+    let account = authenticate(edge, relay, token, place, request.extensions().get())?;
     let (parts, body) = request.into_parts();
     let coding = coding(&parts.headers)?;
     let coded = read(body, &edge.limits).await?;
@@ -75,10 +75,22 @@ async fn deliver(
     Ok(acknowledge(receipt))
 }
 
-/// The look-up is one indexed read of a few microseconds: it is made here, not on another thread.
-fn authenticate(edge: &Edge, relay: &str, token: Option<&str>, place: Place) -> Result<Account, Problem> {
+/// The look-up is one indexed read of a few microseconds: it is made here, not on another thread. A source that guesses
+/// is told to wait; the right token is taken from it all the same, so that nobody is shut out by a neighbour.
+fn authenticate(
+    edge: &Edge,
+    relay: &str,
+    token: Option<&str>,
+    place: Place,
+    source: Option<&Source>,
+) -> Result<Account, Problem> {
     let found = accounts::authenticate(&edge.intake, relay, token, place).map_err(|failure| unavailable(&failure))?;
-    found.ok_or(Problem::new(Code::Unauthorized))
+    found.ok_or_else(|| match edge.guesses.as_ref().zip(source).map(|(guesses, source)| guesses.spend(source)) {
+        Some(Err(wait)) => {
+            Problem::new(Code::RateLimited).retry_after(u32::try_from(wait.as_secs()).unwrap_or(u32::MAX - 1) + 1)
+        }
+        _ => Problem::new(Code::Unauthorized),
+    })
 }
 
 /// The token in the one Authorization header: `Bearer`, or Basic with the relay's name (RFC 6750, RFC 7617). Many

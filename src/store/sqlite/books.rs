@@ -16,6 +16,7 @@ use crate::store::sqlite::devices::Devices;
 use crate::store::sqlite::handover::MOST_ITEMS;
 use crate::store::sqlite::posting::Posting;
 use crate::store::sqlite::queue::Load;
+use crate::store::sqlite::recent::Recent;
 use crate::store::sqlite::sequences::Sequences;
 use crate::store::sqlite::tally::Tallies;
 use crate::store::{Conclusion, Limits};
@@ -34,8 +35,7 @@ pub(in crate::store) struct Books {
     pub(in crate::store) tallies: Tallies,
     pub(in crate::store) posting: Posting,
     pub(in crate::store) draft: Draft,
-    /// Messages that `message_by_device` does not reach, about.
-    pub(in crate::store) unindexed: u64,
+    pub(in crate::store) recent: Recent,
 }
 
 /// A pending item.
@@ -66,7 +66,6 @@ pub(in crate::store) struct Draft {
     /// Pending items with a verdict.
     concluded: BTreeSet<i64>,
     conclusions: Vec<(i64, Conclusion)>,
-    messages: u64,
 }
 
 impl Draft {
@@ -77,7 +76,6 @@ impl Draft {
 
     /// An item has a new verdict.
     pub(in crate::store) fn conclude(&mut self, item: i64, conclusion: Conclusion) {
-        self.messages += u64::from(conclusion.verdict == Verdict::Opened);
         self.concluded.insert(item);
         self.conclusions.push((item, conclusion));
     }
@@ -86,12 +84,9 @@ impl Draft {
 impl Books {
     /// As the disk has it.
     pub(in crate::store) fn load(connection: &Connection, limits: Limits) -> Result<Self, Failure> {
-        let (next_item, last_id, indexed): (i64, i64, i64) =
-            connection.query_row("SELECT next_item, last_id, indexed FROM progress", [], |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-            })?;
-        let unindexed: i64 =
-            connection.query_row("SELECT count(*) FROM message WHERE id > ?1", [indexed], |row| row.get(0))?;
+        let (next_item, last_id): (i64, i64) =
+            connection
+                .query_row("SELECT next_item, last_id FROM progress", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(Self {
             limits,
             ordinals: Ordinals::after(last_id),
@@ -103,7 +98,7 @@ impl Books {
             tallies: Tallies::default(),
             posting: Posting::load(connection)?,
             draft: Draft::default(),
-            unindexed: unindexed.cast_unsigned(),
+            recent: Recent::load(connection)?,
         })
     }
 
@@ -148,7 +143,7 @@ impl Books {
             let came = Some(came).filter(|_| self.waiting.len() < CAME);
             self.waiting.insert(item, Waiting { bytes, answered, came });
         }
-        self.unindexed += draft.messages;
+        self.recent.settle();
         self.devices.trim();
         self.sequences.trim();
         let visible = |(item, conclusion)| visible(self.waiting.remove(&item), conclusion, load);
@@ -161,6 +156,7 @@ impl Books {
         self.next_item = self.committed_next_item;
         self.tallies = Tallies::default();
         self.posting.revert();
+        self.recent.revert();
         self.devices.forget();
         self.sequences.forget();
     }

@@ -6,20 +6,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 use uuid::Uuid;
 
-use crate::fault;
 use crate::guard::settled::{Facts, Flag, Refusal};
 use crate::item::{ContentType, Format, ItemId, Reason, Timestamp, Verdict};
 use crate::payload::Payload;
 use crate::store::Conclusion;
+use crate::store::checksum;
 use crate::store::failure::Failure;
 use crate::store::flags;
 use crate::store::id::Id;
 use crate::store::ledger::{Concluding, Finding, Held, Outcome};
 use crate::store::measure;
 use crate::store::sqlite::books::{self, Books, Came};
+use crate::store::sqlite::pen::Pen;
 use crate::store::sqlite::sequences::{Advance, Step};
 use crate::store::sqlite::waiting;
 use crate::store::text;
@@ -47,15 +48,15 @@ impl Books {
     /// Concludes the items of a batch, in order.
     pub(in crate::store) fn conclude(
         &mut self,
-        connection: &Connection,
+        pen: &mut Pen<'_>,
         findings: &[Concluding],
         now: Timestamp,
     ) -> Result<Vec<Outcome>, Failure> {
         let mut outcomes = Vec::with_capacity(findings.len());
         for concluding in findings {
-            if let Some(standing) = self.standing(connection, concluding, now)? {
-                let ruling = self.rule(connection, &standing, &concluding.finding)?;
-                outcomes.push(self.enter(connection, &standing, &ruling)?);
+            if let Some(standing) = self.standing(pen.connection, concluding, now)? {
+                let ruling = self.rule(pen, &standing, &concluding.finding)?;
+                outcomes.push(self.enter(pen, &standing, &ruling)?);
             }
         }
         Ok(outcomes)
@@ -80,26 +81,22 @@ impl Books {
         Ok(Some(Standing { item, verdict, came, now, open_time: concluding.open_time }))
     }
 
-    fn rule(&mut self, connection: &Connection, standing: &Standing, finding: &Finding) -> Result<Ruling, Failure> {
+    fn rule(&mut self, pen: &mut Pen<'_>, standing: &Standing, finding: &Finding) -> Result<Ruling, Failure> {
         if standing.verdict == Verdict::Held && !matches!(finding, Finding::Held(_)) {
-            connection.prepare_cached("DELETE FROM held WHERE item = ?1")?.execute([standing.item])?;
+            pen.connection.prepare_cached("DELETE FROM held WHERE item = ?1")?.execute([standing.item])?;
         }
         match finding {
-            Finding::Held(held) => self.hold(connection, standing, held),
-            Finding::Opened(settled, payload) => self.open(connection, standing, settled.facts(), payload),
-            Finding::Refused(refusal) => self.refuse(connection, standing, refusal),
+            Finding::Held(held) => self.hold(pen.connection, standing, held),
+            Finding::Opened(settled, payload) => self.open(pen, standing, settled.facts(), payload),
+            Finding::Refused(refusal) => self.refuse(pen.connection, standing, refusal),
         }
     }
 
     /// Keeps the verdict and counts it.
-    fn enter(&mut self, connection: &Connection, standing: &Standing, ruling: &Ruling) -> Result<Outcome, Failure> {
+    fn enter(&mut self, pen: &mut Pen<'_>, standing: &Standing, ruling: &Ruling) -> Result<Outcome, Failure> {
         let &Ruling { verdict, reason, message, format, gap } = ruling;
-        let mut statement = connection.prepare_cached(
-            "INSERT INTO conclusion VALUES (?1, ?2, ?3, ?4) ON CONFLICT (item) DO UPDATE SET
-             verdict = excluded.verdict, reason = excluded.reason, message = excluded.message",
-        )?;
-        let reason_name = reason.map(Reason::as_str);
-        statement.execute(params![standing.item, verdict.as_str(), reason_name, message.map(Uuid::into_bytes)])?;
+        let (reason_name, bytes) = (reason.map(Reason::as_str), message.map(Uuid::into_bytes));
+        pen.conclusion.execute(params![standing.item, verdict.as_str(), reason_name, bytes])?;
         if verdict != standing.verdict {
             self.tallies.shift(&standing.came.relay, standing.verdict, verdict, 1);
             self.draft.conclude(
@@ -120,12 +117,13 @@ impl Books {
 
     fn open(
         &mut self,
-        connection: &Connection,
+        pen: &mut Pen<'_>,
         standing: &Standing,
         facts: &Facts,
         payload: &Payload,
     ) -> Result<Ruling, Failure> {
-        if let Some(first) = first_of(connection, &facts.identity)? {
+        let connection = pen.connection;
+        if let Some(first) = self.recent.first_of(&mut pen.first, &facts.identity)? {
             return self.repeat(connection, standing, facts, first);
         }
         let device = match &facts.proven.sender {
@@ -142,7 +140,7 @@ impl Books {
             Err(failure) => Err(failure),
             Ok(Advance::Behind) => self.refuse(connection, standing, &refusal(facts, Reason::OrderViolated)),
             Ok(Advance::Reused) => self.refuse(connection, standing, &refusal(facts, Reason::SequenceReused)),
-            Ok(Advance::Step(step)) => self.keep(connection, standing, facts, payload, device, &step),
+            Ok(Advance::Step(step)) => self.keep(pen, standing, facts, payload, device, &step),
         }
     }
 
@@ -165,7 +163,7 @@ impl Books {
     /// A new message.
     fn keep(
         &mut self,
-        connection: &Connection,
+        pen: &mut Pen<'_>,
         standing: &Standing,
         facts: &Facts,
         payload: &Payload,
@@ -173,19 +171,18 @@ impl Books {
         step: &Step,
     ) -> Result<Ruling, Failure> {
         let id = Id::of_message(self.ordinals.next(standing.now), &facts.identity);
-        enter_identity(connection, facts, id)?;
-        insert_message(connection, id, standing, facts, payload, device, step)?;
-        let mut statement = connection.prepare_cached(measure::INSERT)?;
+        self.recent.enter(facts.identity, id.ordinal, device);
+        insert_message(pen, id, standing, facts, payload, device, step)?;
         for (place, reading) in payload.readings.iter().enumerate() {
-            measure::write(&mut statement, id.ordinal, place, reading)?;
+            measure::write(&mut pen.reading, id.ordinal, place, reading)?;
         }
         let message = id.uuid();
         if let Some(sender) = &facts.proven.sender {
-            let device = self.devices.change(connection, &standing.came.tenant, sender)?;
+            let device = self.devices.change(pen.connection, &standing.came.tenant, sender)?;
             device.opened(standing.came.received_at, message, facts.max_silence_s);
         }
         let sender = facts.proven.sender.as_deref();
-        self.post_message(connection, standing, id.ordinal, sender, (&payload.readings, step))?;
+        self.post_message(pen.connection, standing, id.ordinal, sender, (&payload.readings, step))?;
         Ok(Ruling {
             verdict: Verdict::Opened,
             reason: None,
@@ -274,26 +271,6 @@ fn is_held(connection: &Connection, item: i64) -> Result<bool, Failure> {
     Ok(connection.prepare_cached("SELECT 1 FROM held WHERE item = ?1")?.exists([item])?)
 }
 
-/// From now on the same content is a duplicate.
-fn enter_identity(connection: &Connection, facts: &Facts, id: Id) -> Result<(), Failure> {
-    let sql = match fault::is_on("no-duplicate-check") {
-        true => "INSERT OR IGNORE INTO identity VALUES (?1, ?2)",
-        false => "INSERT INTO identity VALUES (?1, ?2)",
-    };
-    let mut once = connection.prepare_cached(sql)?;
-    once.execute(params![facts.identity, id.ordinal])?;
-    Ok(())
-}
-
-/// The message that had this content first.
-fn first_of(connection: &Connection, identity: &[u8; 16]) -> Result<Option<i64>, Failure> {
-    if fault::is_on("no-duplicate-check") {
-        return Ok(None);
-    }
-    let mut statement = connection.prepare_cached("SELECT message FROM identity WHERE identity = ?1")?;
-    Ok(statement.query_row([identity], |row| row.get(0)).optional()?)
-}
-
 /// A refusal of what is authentic: its sequence number is against it.
 fn refusal(facts: &Facts, reason: Reason) -> Refusal {
     let detail = facts.sequenced.as_ref().map(|sequenced| format!("sequence number {}", sequenced.number));
@@ -312,7 +289,7 @@ const fn damaged(facts: &Facts, words: String) -> Held {
 }
 
 fn insert_message(
-    connection: &Connection,
+    pen: &mut Pen<'_>,
     id: Id,
     standing: &Standing,
     facts: &Facts,
@@ -320,14 +297,9 @@ fn insert_message(
     device: Option<i64>,
     step: &Step,
 ) -> Result<(), Failure> {
-    let mut statement = connection.prepare_cached(
-        "INSERT INTO message VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,
-         ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, checksum('message', ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,
-         ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28))",
-    )?;
     let claims = &standing.came.claims;
     let gaps_left = if step.gaps_left.is_empty() { None } else { Some(to_json(&step.gaps_left)?) };
-    statement.execute(params![
+    let columns = params![
         id.ordinal,
         facts.identity,
         standing.came.tenant,
@@ -354,10 +326,10 @@ fn insert_message(
         to_json(&facts.proven)?,
         to_json(&facts.layers)?,
         facts.content,
-        i64::try_from(payload.readings.len()).unwrap_or(i64::MAX),
-        facts.proven.sender
-    ])?;
-    Ok(())
+        i64::try_from(payload.readings.len()).unwrap_or(i64::MAX)
+    ];
+    // The device stands in a row of its own.
+    Ok(checksum::write(&mut pen.message, "message", columns, params![facts.proven.sender])?)
 }
 
 fn flag_bits(facts: &Facts, step: &Step) -> i64 {

@@ -14,14 +14,14 @@ use crate::store::failure::Failure;
 /// Devices kept in memory between batches.
 const CACHED: usize = 16_384;
 
-/// A device by tenant and name.
-type Name = (Arc<str>, String);
-
 /// The writer's view of `device`.
 #[derive(Default)]
 pub(in crate::store) struct Devices {
-    known: HashMap<Name, Device>,
-    dirty: Vec<Name>,
+    /// Places in `states`, by tenant and name.
+    known: HashMap<Arc<str>, HashMap<String, usize>>,
+    states: Vec<Device>,
+    /// Places of what changed.
+    dirty: Vec<usize>,
 }
 
 /// One row of `device`.
@@ -98,17 +98,23 @@ impl Devices {
         tenant: &Arc<str>,
         name: &str,
     ) -> Result<&mut Device, Failure> {
-        let key = (Arc::clone(tenant), name.to_owned());
-        if !self.known.contains_key(&key) {
-            let device = find_or_make(connection, tenant, name)?;
-            self.known.insert(key.clone(), device);
-        }
-        let device = self.known.entry(key.clone()).or_insert_with(|| Device::new(0));
+        let place = self.find(connection, tenant, name)?;
+        let device = &mut self.states[place];
         if !device.is_dirty {
             device.is_dirty = true;
-            self.dirty.push(key);
+            self.dirty.push(place);
         }
         Ok(device)
+    }
+
+    fn find(&mut self, connection: &Connection, tenant: &Arc<str>, name: &str) -> Result<usize, Failure> {
+        if let Some(place) = self.known.get(tenant).and_then(|devices| devices.get(name)) {
+            return Ok(*place);
+        }
+        let (place, device) = (self.states.len(), find_or_make(connection, tenant, name)?);
+        self.states.push(device);
+        self.known.entry(Arc::clone(tenant)).or_default().insert(name.to_owned(), place);
+        Ok(place)
     }
 
     /// Writes what changed.
@@ -117,8 +123,8 @@ impl Devices {
             "UPDATE device SET first_seen = ?2, last_seen = ?3, last_message = ?4, max_silence_s = ?5,
              opened = ?6, duplicate = ?7, refused = ?8 WHERE id = ?1",
         )?;
-        for key in std::mem::take(&mut self.dirty) {
-            let Some(device) = self.known.get_mut(&key) else { continue };
+        for place in self.dirty.drain(..) {
+            let device = &mut self.states[place];
             device.is_dirty = false;
             statement.execute(params![
                 device.id,
@@ -136,15 +142,14 @@ impl Devices {
 
     /// After a COMMIT: memory stays bounded.
     pub(in crate::store) fn trim(&mut self) {
-        if self.known.len() > CACHED {
+        if self.states.len() > CACHED {
             self.forget();
         }
     }
 
     /// After a ROLLBACK: the disk knows better.
     pub(in crate::store) fn forget(&mut self) {
-        self.known.clear();
-        self.dirty.clear();
+        *self = Self::default();
     }
 }
 

@@ -12,7 +12,8 @@ use crate::store::failure::Failure;
 use crate::store::sqlite::{connection, lock};
 
 /// Step `n` leads from version `n` to `n + 1`.
-pub(in crate::store) const STEPS: &[&str] = &[include_str!("../schema/1.sql"), include_str!("../schema/2.sql")];
+pub(in crate::store) const STEPS: &[&str] =
+    &[include_str!("../schema/1.sql"), include_str!("../schema/2.sql"), include_str!("../schema/3.sql")];
 
 /// Makes or migrates the database in `data`. Only for who holds the server's lock.
 pub(in crate::store) fn bring_forward(data: &Path) -> Result<(), Failure> {

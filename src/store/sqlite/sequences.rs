@@ -7,13 +7,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 
 use crate::fault;
 use crate::guard::sequence::{Insertion, Ranges};
 use crate::guard::settled::{Counter, Sequenced};
 use crate::item::Span;
-use crate::store::checksum::SEQUENCE;
+use crate::store::checksum::{self, SEQUENCE};
 use crate::store::failure::Failure;
 
 /// Counters kept in memory between batches.
@@ -22,22 +22,31 @@ const CACHED: usize = 16_384;
 /// duties).
 const RANDOM_CONTEXT: usize = 8;
 
-/// A counter of a tenant.
-type Name = (Arc<str>, Counter);
-
-/// The writer's view of `sequence`.
+/// The writer's view of `sequence`. Counters are found by name once a message, and by place from then on.
 #[derive(Default)]
 pub(in crate::store) struct Sequences {
-    known: HashMap<Name, State>,
-    dirty: Vec<Name>,
-    /// The highest kid context of a key and length.
-    newest: HashMap<(Arc<str>, String, u32, usize), Vec<u8>>,
+    /// Places in `states`, by tenant and counter.
+    known: HashMap<Arc<str>, HashMap<Counter, usize>>,
+    states: Vec<State>,
+    /// Places of what changed.
+    dirty: Vec<usize>,
+    /// Places in `newest`, by tenant, key, version and length of the kid context.
+    families: HashMap<(Arc<str>, String, u32, usize), usize>,
+    /// The highest kid context of each family.
+    newest: Vec<Vec<u8>>,
 }
 
 /// One row of `sequence`.
-#[derive(Clone, Debug, Default)]
 struct State {
+    tenant: Arc<str>,
+    counter: Counter,
+    /// None where it is not on disk yet.
+    row: Option<i64>,
+    /// Where its kid context is compared with others.
+    family: Option<usize>,
     device: Option<i64>,
+    /// Whether the row is to be told its device.
+    is_claimed: bool,
     /// Gaps are named; not so where the numbers are only remembered.
     accounted: bool,
     /// The first number that was expected.
@@ -79,117 +88,128 @@ impl Sequences {
         device: Option<i64>,
         sequenced: &Sequenced,
     ) -> Result<Advance, Failure> {
-        let (counter, number) = (&sequenced.counter, sequenced.number);
-        let also = sequenced.also.as_ref().filter(|also| *also != counter);
-        if let Some(also) = also
-            && has(&self.state(connection, tenant, also)?.ranges, number)
-        {
+        let number = sequenced.number;
+        let also = sequenced.also.as_ref().filter(|also| **also != sequenced.counter);
+        let also = also.map(|also| self.find(connection, tenant, also)).transpose()?;
+        let at = self.find(connection, tenant, &sequenced.counter)?;
+        let seen = |place: usize| has(&self.states[place].ranges, number);
+        if also.is_some_and(seen) || seen(at) {
             return Ok(Advance::Reused);
         }
-        let is_older = self.is_older_context(connection, tenant, counter)?;
-        let state = self.state(connection, tenant, counter)?;
-        if has(&state.ranges, number) {
-            return Ok(Advance::Reused);
-        }
-        if sequenced.strict && (is_older || number < state.ranges.next()) {
+        let is_older = self.is_older_context(at);
+        if sequenced.strict && (is_older || number < self.states[at].ranges.next()) {
             return Ok(Advance::Behind);
         }
-        let state = self.change(connection, tenant, counter)?;
-        state.device = state.device.or(device);
-        let step = state.enter(number, sequenced.expect_from, is_older);
+        let step = self.change(at, device).enter(number, sequenced.expect_from, is_older);
         if let Some(also) = also {
-            let state = self.change(connection, tenant, also)?;
-            state.device = state.device.or(device);
-            state.ranges.insert(number);
+            self.change(also, device).ranges.insert(number);
         }
-        self.note_context(tenant, counter);
+        self.note_context(at);
         Ok(Advance::Step(step))
     }
 
     /// Writes what changed.
     pub(in crate::store) fn write(&mut self, connection: &Connection) -> Result<(), Failure> {
-        let mut statement = connection.prepare_cached(
-            "INSERT INTO sequence VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8,
-             checksum('sequence', ?2, ?1, ?3, ?4, ?5, ?6, ?7, ?8))
-             ON CONFLICT (tenant, key, key_version, kid_context) DO UPDATE SET
-             device = excluded.device, accounted = excluded.accounted, expected = excluded.expected,
-             ranges = excluded.ranges, checksum = excluded.checksum",
+        let mut insert =
+            connection.prepare_cached("INSERT INTO sequence VALUES (NULL, ?2, ?1, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")?;
+        // A device that is named again, though it is the same, would be sorted into its index again.
+        let mut update = connection.prepare_cached(
+            "UPDATE sequence SET accounted = ?2, expected = ?3, ranges = ?4, checksum = ?5 WHERE id = ?1",
         )?;
-        for name in std::mem::take(&mut self.dirty) {
-            let Some(state) = self.known.get_mut(&name) else { continue };
-            state.is_dirty = false;
-            let (tenant, counter) = &name;
-            statement.execute(params![
-                tenant,
-                counter.key,
-                counter.key_version,
-                counter.kid_context,
-                state.device,
-                state.accounted,
-                state.expected.map(u64::cast_signed),
-                state.ranges.to_bytes()
-            ])?;
+        let mut claim = connection.prepare_cached("UPDATE sequence SET device = ?2 WHERE id = ?1")?;
+        for place in self.dirty.drain(..) {
+            let state = &mut self.states[place];
+            let State { tenant, counter: Counter { key, key_version, kid_context }, device, accounted, .. } = &*state;
+            let (expected, ranges) = (state.expected.map(u64::cast_signed), state.ranges.to_bytes());
+            let columns = params![key, tenant, key_version, kid_context, device, accounted, expected, ranges];
+            match state.row {
+                Some(row) => {
+                    let sum = checksum::of("sequence", columns)?;
+                    update.execute(params![row, accounted, expected, ranges, sum])?;
+                    if state.is_claimed {
+                        claim.execute(params![row, device])?;
+                    }
+                }
+                None => {
+                    checksum::write(&mut insert, "sequence", columns, &[])?;
+                    state.row = Some(connection.last_insert_rowid());
+                }
+            }
+            (state.is_dirty, state.is_claimed) = (false, false);
         }
         Ok(())
     }
 
     /// After a COMMIT: memory stays bounded.
     pub(in crate::store) fn trim(&mut self) {
-        if self.known.len() > CACHED || self.newest.len() > CACHED {
+        if self.states.len() > CACHED {
             self.forget();
         }
     }
 
     /// After a ROLLBACK: the disk knows better.
     pub(in crate::store) fn forget(&mut self) {
-        self.known.clear();
-        self.dirty.clear();
-        self.newest.clear();
+        *self = Self::default();
     }
 
-    fn state(&mut self, connection: &Connection, tenant: &Arc<str>, counter: &Counter) -> Result<&mut State, Failure> {
-        let name = (Arc::clone(tenant), counter.clone());
-        if !self.known.contains_key(&name) {
-            let state = read(connection, tenant, counter)?;
-            self.known.insert(name.clone(), state);
+    /// The place of a counter, read where it is met first.
+    fn find(&mut self, connection: &Connection, tenant: &Arc<str>, counter: &Counter) -> Result<usize, Failure> {
+        if let Some(place) = self.known.get(tenant).and_then(|counters| counters.get(counter)) {
+            return Ok(*place);
         }
-        Ok(self.known.entry(name).or_default())
+        let family = self.family(connection, tenant, counter)?;
+        let (place, state) = (self.states.len(), read(connection, tenant, counter)?);
+        self.states.push(State { family, ..state });
+        self.known.entry(Arc::clone(tenant)).or_default().insert(counter.clone(), place);
+        Ok(place)
     }
 
-    fn change(&mut self, connection: &Connection, tenant: &Arc<str>, counter: &Counter) -> Result<&mut State, Failure> {
-        if !self.state(connection, tenant, counter)?.is_dirty {
-            self.dirty.push((Arc::clone(tenant), counter.clone()));
+    fn change(&mut self, place: usize, device: Option<i64>) -> &mut State {
+        let state = &mut self.states[place];
+        if !state.is_dirty {
+            state.is_dirty = true;
+            self.dirty.push(place);
         }
-        let state = self.state(connection, tenant, counter)?;
-        state.is_dirty = true;
-        Ok(state)
+        if state.device.is_none() {
+            state.device = device;
+            state.is_claimed = device.is_some();
+        }
+        state
     }
 
-    /// Whether a message of a newer kid context came before. Contexts are compared as big-endian numbers of one length.
-    fn is_older_context(
+    /// The kid contexts that a counter's is compared with: those of its key and length, where it is a counter itself.
+    fn family(
         &mut self,
         connection: &Connection,
         tenant: &Arc<str>,
         counter: &Counter,
-    ) -> Result<bool, Failure> {
-        let context = &counter.kid_context;
-        if context.is_empty() || context.len() >= RANDOM_CONTEXT {
-            return Ok(false);
+    ) -> Result<Option<usize>, Failure> {
+        let length = counter.kid_context.len();
+        if length == 0 || length >= RANDOM_CONTEXT {
+            return Ok(None);
         }
-        let key = (Arc::clone(tenant), counter.key.clone(), counter.key_version, context.len());
-        if !self.newest.contains_key(&key) {
-            let newest = newest_context(connection, tenant, counter)?.unwrap_or_default();
-            self.newest.insert(key.clone(), newest);
+        let name = (Arc::clone(tenant), counter.key.clone(), counter.key_version, length);
+        if let Some(family) = self.families.get(&name) {
+            return Ok(Some(*family));
         }
-        Ok(self.newest.get(&key).is_some_and(|newest| newest > context))
+        let (family, newest) = (self.newest.len(), newest_context(connection, tenant, counter)?);
+        self.newest.push(newest.unwrap_or_default());
+        self.families.insert(name, family);
+        Ok(Some(family))
     }
 
-    fn note_context(&mut self, tenant: &Arc<str>, counter: &Counter) {
-        let key = (Arc::clone(tenant), counter.key.clone(), counter.key_version, counter.kid_context.len());
-        if let Some(newest) = self.newest.get_mut(&key)
-            && *newest < counter.kid_context
+    /// Whether a message of a newer kid context came before. Contexts are compared as big-endian numbers of one length.
+    fn is_older_context(&self, place: usize) -> bool {
+        let State { family, counter, .. } = &self.states[place];
+        family.is_some_and(|family| self.newest[family] > counter.kid_context)
+    }
+
+    fn note_context(&mut self, place: usize) {
+        let State { family, counter, .. } = &self.states[place];
+        if let Some(family) = *family
+            && self.newest[family] < counter.kid_context
         {
-            newest.clone_from(&counter.kid_context);
+            self.newest[family].clone_from(&counter.kid_context);
         }
     }
 }
@@ -253,26 +273,33 @@ pub(in crate::store) fn decode(bytes: &[u8]) -> Result<Ranges, Failure> {
     Ranges::from_bytes(bytes).ok_or_else(|| Failure::Damaged("a set of sequence numbers is not readable".into()))
 }
 
-fn read(connection: &Connection, tenant: &str, counter: &Counter) -> Result<State, Failure> {
+fn read(connection: &Connection, tenant: &Arc<str>, counter: &Counter) -> Result<State, Failure> {
+    let new = State {
+        tenant: Arc::clone(tenant),
+        counter: counter.clone(),
+        row: None,
+        family: None,
+        device: None,
+        is_claimed: false,
+        accounted: false,
+        expected: None,
+        ranges: Ranges::default(),
+        is_dirty: false,
+    };
     let mut statement = connection.prepare_cached(&format!(
-        "SELECT device, accounted, expected, ranges, {SEQUENCE} FROM sequence
+        "SELECT id, device, accounted, expected, ranges, {SEQUENCE} FROM sequence
          WHERE tenant = ?1 AND key = ?2 AND key_version = ?3 AND kid_context = ?4"
     ))?;
-    let key = params![tenant, counter.key, counter.key_version, counter.kid_context];
-    let row = statement.query_row(key, |row| {
-        let expected: Option<i64> = row.get(2)?;
-        let state = State {
-            device: row.get(0)?,
-            accounted: row.get(1)?,
-            expected: expected.map(i64::cast_unsigned),
-            ..State::default()
-        };
-        Ok((state, row.get::<_, Vec<u8>>(3)?))
-    });
-    match row.optional()? {
-        Some((state, bytes)) => Ok(State { ranges: decode(&bytes)?, ..state }),
-        None => Ok(State::default()),
-    }
+    let mut rows = statement.query(params![tenant, counter.key, counter.key_version, counter.kid_context])?;
+    let Some(row) = rows.next()? else { return Ok(new) };
+    Ok(State {
+        row: Some(row.get(0)?),
+        device: row.get(1)?,
+        accounted: row.get(2)?,
+        expected: row.get::<_, Option<i64>>(3)?.map(i64::cast_unsigned),
+        ranges: decode(row.get_ref(4)?.as_blob().map_err(rusqlite::Error::from)?)?,
+        ..new
+    })
 }
 
 fn newest_context(connection: &Connection, tenant: &str, counter: &Counter) -> Result<Option<Vec<u8>>, Failure> {

@@ -4,12 +4,14 @@
 
 use std::sync::Arc;
 
-use rusqlite::{Connection, params};
+use rusqlite::params;
 
 use crate::item::{Item, ItemId, Origin, Receipt, Taken, Timestamp};
+use crate::store::checksum;
 use crate::store::failure::Failure;
 use crate::store::id::Id;
 use crate::store::sqlite::books::{Books, Came};
+use crate::store::sqlite::pen::Pen;
 use crate::store::text;
 
 /// A delivery as it stands in the open transaction.
@@ -24,7 +26,7 @@ impl Books {
     /// Writes the delivery and its items.
     pub(in crate::store) fn take(
         &mut self,
-        connection: &Connection,
+        pen: &mut Pen<'_>,
         origin: &Origin,
         items: &[Item],
         now: Timestamp,
@@ -33,9 +35,7 @@ impl Books {
         let delivery = Delivery { id, first_item: self.next_item, received_at: now };
         let count = i64::try_from(items.len()).unwrap_or(i64::MAX);
         self.next_item += count;
-        let mut statement =
-            connection.prepare_cached("INSERT INTO delivery VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?;
-        statement.execute(params![
+        pen.delivery.execute(params![
             id.ordinal,
             id.tail,
             origin.relay,
@@ -46,7 +46,7 @@ impl Books {
             count
         ])?;
         for (number, item) in (delivery.first_item..).zip(items) {
-            insert(connection, number, id.ordinal, item)?;
+            insert(pen, number, id.ordinal, item)?;
             let (relay, tenant) = (Arc::clone(&origin.relay), Arc::clone(&origin.tenant));
             let came = Came { relay, tenant, received_at: now, claims: item.claims.clone() };
             self.draft.take(number, item.sealed.bytes.len() as u64, came);
@@ -76,13 +76,9 @@ impl Delivery {
     }
 }
 
-fn insert(connection: &Connection, number: i64, delivery: i64, item: &Item) -> Result<(), Failure> {
-    let mut statement = connection.prepare_cached(
-        "INSERT INTO item VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11,
-         checksum('item', ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11))",
-    )?;
+fn insert(pen: &mut Pen<'_>, number: i64, delivery: i64, item: &Item) -> Result<(), Failure> {
     let claims = &item.claims;
-    statement.execute(params![
+    let columns = params![
         number,
         delivery,
         item.sealed.cose_type.map(text::cose_tag),
@@ -94,6 +90,6 @@ fn insert(connection: &Connection, number: i64, delivery: i64, item: &Item) -> R
         claims.id,
         claims.repaired,
         &*item.sealed.bytes
-    ])?;
-    Ok(())
+    ];
+    Ok(checksum::write(&mut pen.item, "item", columns, &[])?)
 }

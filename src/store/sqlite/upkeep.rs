@@ -1,4 +1,4 @@
-//! What the writer does between commits: the index by device, what is older than it is kept, and checkpoints. Each step
+//! What the writer does between commits: what is sorted behind the messages, what is older than it is kept, and checkpoints. Each step
 //! is small, in a transaction of its own, and may be lost and done again.
 //!
 //! Imports rusqlite.
@@ -12,8 +12,8 @@ use crate::store::failure::Failure;
 use crate::store::id;
 use crate::store::sqlite::books::Books;
 
-/// Messages sorted into `message_by_device` at once: with thousands of devices their entries still share pages.
-pub(in crate::store) const INDEXED: u64 = 8_192;
+/// Messages that are sorted in at once while there is work: with thousands of devices their entries still share pages.
+pub(in crate::store) const SORTED: usize = 16_384;
 /// Rows deleted at once.
 const DELETED: i64 = 512;
 /// Items between two looks at the length of the WAL: some hundred frames of it.
@@ -21,31 +21,15 @@ pub(in crate::store) const UNMEASURED: usize = 256;
 /// WAL frames that are moved to the database before it grows.
 const FRAMES: i64 = 2_000;
 
-/// Sorts the next messages into the index by device. Gives whether there were any.
-pub(in crate::store) fn index(connection: &mut Connection, books: &mut Books) -> Result<bool, Failure> {
+/// Sorts the last messages into the tables that are sorted otherwise.
+pub(in crate::store) fn index(connection: &mut Connection, books: &mut Books) -> Result<(), Failure> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let (from, to, count): (i64, Option<i64>, i64) = transaction
-        .prepare_cached(
-            "SELECT p.indexed, max(m.id), count(m.id) FROM progress p LEFT JOIN
-             (SELECT id FROM message WHERE id > (SELECT indexed FROM progress) ORDER BY id LIMIT ?1) m",
-        )?
-        .query_row([INDEXED.cast_signed()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-    let Some(to) = to else {
-        books.unindexed = 0;
-        return Ok(false);
-    };
-    transaction
-        .prepare_cached(
-            "INSERT INTO message_by_device SELECT device, id FROM message
-             WHERE id > ?1 AND id <= ?2 AND device IS NOT NULL ORDER BY device, id",
-        )?
-        .execute(params![from, to])?;
-    transaction.prepare_cached("UPDATE progress SET indexed = ?1")?.execute([to])?;
+    books.recent.write(&transaction)?;
     fault::point("index", "before-commit");
     transaction.commit()?;
     fault::point("index", "after-commit");
-    books.unindexed = books.unindexed.saturating_sub(count.cast_unsigned());
-    Ok(true)
+    books.recent.clear();
+    Ok(())
 }
 
 /// Deletes some of what is older than it is kept. Gives whether there was any.

@@ -38,9 +38,10 @@ fn ask(house: &House) -> Result<usize, Failure> {
     Ok(rows)
 }
 
-/// Name and type of each column.
+/// Name and type of each column. The number of a counter's row is nothing that it says.
 fn columns(sql: &Connection, table: &str) -> Vec<(String, String)> {
-    let mut columns = sql.prepare("SELECT name, type FROM pragma_table_info(?1)").unwrap();
+    let mut columns =
+        sql.prepare("SELECT name, type FROM pragma_table_info(?1) WHERE (?1, name) <> ('sequence', 'id')").unwrap();
     columns.query_map([table], |row| Ok((row.get(0)?, row.get(1)?))).unwrap().collect::<Result<_, _>>().unwrap()
 }
 

@@ -130,6 +130,11 @@ impl<'a> Disk<'a> {
         disk
     }
 
+    /// The disk as it was found after a cut of this one, where another log begins.
+    pub(crate) fn anew<'b>(&self, found: &Path, log: &'b [u8]) -> Disk<'b> {
+        Disk { acknowledged: self.acknowledged.clone(), ..Disk::new(found, log, self.syncs) }
+    }
+
     /// The next entry of the log happens.
     pub(crate) fn apply(&mut self, record: &Record) {
         if record.op == b'A' {

@@ -4,10 +4,10 @@
 use aes_gcm::aead::consts::{U7, U8, U13, U16};
 use ccm::aead::{Aead, KeyInit, Payload};
 
-use super::{Held, as_it_is, refused};
+use super::{Held, as_it_is, refused, verify};
 use crate::fixture::{bytes, key, offline};
 use crate::key::{Algorithm, KeyRef, Kty};
-use crate::recipe::{EcY, Hash, Info, Management, Nonce, Peer, Point, Recipe, Start, Step};
+use crate::recipe::{EcY, Hash, Info, Management, Nonce, Peer, Point, Recipe, Start, Step, Under};
 use crate::{Keystore, fixture};
 
 const K16: &str = "849b57219dae48de646d07dbb533566e";
@@ -189,7 +189,13 @@ fn unauthenticated_content_opens_only_under_what_is_authentic() {
     .1;
     let open = |key: &KeyRef, algorithm, iv: &[u8], ciphertext: &[u8]| {
         let management = as_it_is(key);
-        super::super::run(&Recipe::DecryptUnauthenticated { under: &under, management, algorithm, iv, ciphertext })
+        super::super::run(&Recipe::DecryptUnauthenticated {
+            under: Under::Layer(&under),
+            management,
+            algorithm,
+            iv,
+            ciphertext,
+        })
     };
     let keystore = oct("ae6852f8121067cc4bf7a5765577f39e", "A128CTR");
     let (ctr, iv) = (key(&keystore, "01"), bytes("00000030000000000000000000000001"));
@@ -502,7 +508,7 @@ fn signatures_are_of_their_key_and_their_form() {
     let keystore = offline(&fixture::key_set());
     let signer = key(&keystore, "b1a2b3c4");
     let (message, signature) = (super::sig_structure("50 a401280318700444b1a2b3c406420134"), bytes(super::P_SIGNATURE));
-    let verify = |algorithm, signature: &[u8]| super::verify(&signer, algorithm, &message, signature);
+    let verify = |algorithm, signature: &[u8]| verify(&signer, algorithm, &message, signature);
     assert!(verify(Algorithm::Es256, &signature).is_ok());
     let n = bytes("ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551");
     let (r, s) = signature.split_at(32);
@@ -527,18 +533,32 @@ fn signatures_are_of_their_key_and_their_form() {
     }
 }
 
-/// `curve-hash-mix`: ES512 on P-256 only where the record names it; ESP512 never.
+/// Any hash of ECDSA goes with any NIST curve, each by its own name and at the curve's width (RFC 9053 §2.1, RFC 5753 §7);
+/// whether a format allows the mix is the guard's. A signature of one hash is none of another.
 #[test]
-fn es512_on_p256_is_for_a_record_that_names_it() {
+fn ecdsa_takes_any_hash_on_any_nist_curve() {
     use p256::ecdsa::signature::hazmat::PrehashSigner;
     use sha2::Digest;
     let signing = p256::ecdsa::SigningKey::from_slice(&base64(P256_D)).unwrap();
-    let signature: p256::ecdsa::Signature = signing.sign_prehash(&sha2::Sha512::digest(CONTENT)).unwrap();
-    let signature = signature.to_bytes();
-    let import = |alg: &str| offline(&format!(r#"{{{P256}{alg},"paperknife":{{"kid_hex":"01"}}}}"#));
-    let verify = |keystore: &Keystore, algorithm| super::verify(&key(keystore, "01"), algorithm, CONTENT, &signature);
-    assert!(verify(&import(r#","alg":"ES512""#), Algorithm::Es512).is_ok());
-    assert!(refused(verify(&import(""), Algorithm::Es512)));
-    assert!(refused(verify(&import(r#","alg":"ES512""#), Algorithm::Es256)));
-    assert!(refused(verify(&import(r#","alg":"ES512""#), Algorithm::Esp512)));
+    let sign = |digest: &[u8]| -> Vec<u8> {
+        let signature: p256::ecdsa::Signature = signing.sign_prehash(digest).unwrap();
+        signature.to_bytes().to_vec()
+    };
+    let rows = [
+        (Algorithm::Es256, sign(&sha2::Sha256::digest(CONTENT))),
+        (Algorithm::Es384, sign(&sha2::Sha384::digest(CONTENT))),
+        (Algorithm::Es512, sign(&sha2::Sha512::digest(CONTENT))),
+    ];
+    let keystore = offline(&format!(r#"{{{P256},"paperknife":{{"kid_hex":"01"}}}}"#));
+    let key = key(&keystore, "01");
+    for (algorithm, signature) in &rows {
+        assert!(verify(&key, *algorithm, CONTENT, signature).is_ok(), "{algorithm:?}");
+        for other in Algorithm::ALL.iter().filter(|other| *other != algorithm) {
+            let same = [*algorithm, *other] == [Algorithm::Es256, Algorithm::Esp256];
+            assert_eq!(refused(verify(&key, *other, CONTENT, signature)), !same, "{algorithm:?} as {other:?}");
+        }
+        let longer = [&[0][..], &signature[..32], &[0], &signature[32..]].concat();
+        assert!(refused(verify(&key, *algorithm, CONTENT, &longer)), "a zero before r and s");
+        assert!(refused(verify(&key, *algorithm, CONTENT, &[0; 64])), "r = s = 0");
+    }
 }

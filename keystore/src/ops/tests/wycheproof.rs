@@ -369,10 +369,11 @@ fn key_transport() {
         let key = bench.key(&hex(group, "privateKeyPkcs8"), algorithm).unwrap();
         let (ciphertext, message) = (hex(test, "ct"), hex(test, "msg"));
         let crate::ops::Material::Transport(private) = &key.0.material else { panic!("no transport key") };
-        let decrypted = crate::ops::transport::decrypt(private, algorithm, &ciphertext);
-        let holds = test["result"] == "valid" && test["label"] == "";
+        let label = hex(test, "label");
+        let decrypted = private.decrypt(algorithm, &label, &ciphertext);
+        let holds = test["result"] == "valid";
         assert_eq!(decrypted.map(|bytes| bytes.to_vec()), holds.then(|| message.clone()), "{name} {}", test["tcId"]);
-        let start = Start::Transport { key: &key, algorithm, ciphertext: &ciphertext };
+        let start = Start::Transport { key: &key, algorithm, label: &label, ciphertext: &ciphertext };
         let mut cek = message;
         if !matches!(cek.len(), 16 | 24 | 32) {
             cek.resize(16, 0);

@@ -68,10 +68,18 @@ impl Desk {
             compat: Compat::STRICT,
             detached: None,
             all_signers: false,
+            judges_expiry: true,
             guess: Guess::default(),
         };
         let (keys, contexts) = (vec![json!({"keys": self.keys})], self.contexts.clone());
-        let scene = Scene { keys, opaque: Vec::new(), audience: vec![self.audience.to_owned()], arrival, contexts };
+        let scene = Scene {
+            keys,
+            opaque: Vec::new(),
+            off: Vec::new(),
+            audience: vec![self.audience.to_owned()],
+            arrival,
+            contexts,
+        };
         run(&scene, &Sealed { bytes: self.sealed.as_slice().into(), cose_type: None }).unwrap()
     }
 

@@ -4,6 +4,7 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::{STEPS, bring_forward, migrate, prepare, version};
+use crate::store::checksum::SEQUENCE;
 use crate::store::failure::Failure;
 use crate::store::sqlite::{connection, lock};
 
@@ -35,7 +36,7 @@ fn version_1_becomes_the_newest_and_its_copy_stays() {
         connection.query_row("SELECT count(*) FROM relay WHERE name = 'a'", [], |row| row.get::<_, i64>(0)).unwrap()
     };
     let now = open(&data);
-    assert_eq!((version(&now).unwrap(), count(&now)), (3, 1));
+    assert_eq!((version(&now).unwrap(), count(&now)), (4, 1));
     now.execute("INSERT INTO swatch VALUES (1)", []).unwrap();
     let backup = Connection::open(data.path().join("store.v1.backup")).unwrap();
     assert_eq!((version(&backup).unwrap(), count(&backup)), (1, 1));
@@ -76,10 +77,35 @@ fn what_a_crash_left_of_a_copy_is_no_obstacle() {
 fn a_newer_schema_is_refused_and_left_alone() {
     let data = old();
     migrate(&connection::file(data.path()), &steps_to_come()).unwrap();
-    let newer = |result| matches!(result, Err(Failure::Schema { found: 3, known: 2, .. }));
+    let newer = |result| matches!(result, Err(Failure::Schema { found: 4, known: 3, .. }));
     assert!(newer(bring_forward(data.path())));
     assert!(newer(prepare(data.path())));
-    assert_eq!(version(&open(&data)).unwrap(), 3);
+    assert_eq!(version(&open(&data)).unwrap(), 4);
+}
+
+/// Two messages of version 2, of which the index by device reaches one, and the counter of both.
+const SCHEMA_2: &str = "
+    INSERT INTO message SELECT id, unhex(printf('%032x', id)), 't', 5, 0, 0, id, NULL, NULL, NULL, NULL, 'cose', 's', NULL,
+        NULL, 'r', NULL, NULL, NULL, NULL, NULL, NULL, 0, '{}', '[]', x'', 0, 0 FROM (SELECT 7 AS id UNION SELECT 8);
+    INSERT INTO identity SELECT identity, id FROM message;
+    INSERT INTO message_by_device VALUES (5, 7);
+    UPDATE progress SET indexed = 7;
+    INSERT INTO sequence VALUES ('t', 'k', 1, x'', 5, 1, NULL, x'0701',
+        checksum('sequence', 'k', 't', 1, x'', 5, 1, NULL, x'0701'));";
+
+#[test]
+fn what_version_2_knew_of_replays_is_still_known() {
+    let data = TempDir::new().unwrap();
+    migrate(&connection::file(data.path()), &STEPS[..2]).unwrap();
+    open(&data).execute_batch(SCHEMA_2).unwrap();
+    bring_forward(data.path()).unwrap();
+    let now = open(&data);
+    let one = |sql: &str| now.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!(one("SELECT indexed FROM progress"), 8, "identities of all messages are in their table");
+    assert_eq!(one("SELECT count(*) FROM message_by_device WHERE device = 5"), 2);
+    assert_eq!(one("SELECT count(*) FROM identity"), 2);
+    let counters = format!("SELECT {SEQUENCE} FROM sequence WHERE device = 5 AND key = 'k' AND ranges = x'0701'");
+    assert_eq!(one(&counters), 1, "its checksum is the same");
 }
 
 #[test]
