@@ -17,6 +17,9 @@ use serde_json::{Value, json};
 use super::ask_peer;
 use crate::gateway::paperknife;
 
+#[cfg(feature = "hpke")]
+mod hpke;
+
 const CONTENT: &[u8] = b"This is the content.";
 const AAD: &str = "11aa22bb33cc44dd55006699";
 
