@@ -72,7 +72,7 @@ registered! {
     Signature {
         /// ECDSA, P-256, SHA-256.
         Es256 = -7 "ES256",
-        /// EdDSA with Ed25519.
+        /// EdDSA with Ed25519 or Ed448, as the key's curve says.
         EdDsa = -8 "EdDSA",
         /// ECDSA, P-256, SHA-256, curve fixed by the number.
         Esp256 = -9 "ESP256",
@@ -96,6 +96,8 @@ registered! {
         MlDsa65 = -49 "ML-DSA-65",
         /// ML-DSA-87.
         MlDsa87 = -50 "ML-DSA-87",
+        /// Ed448; off by default at the gateway.
+        Ed448 = -53 "Ed448",
         /// ECDSA, P-384, SHA-384, curve fixed by the number.
         Esp384 = -51 "ESP384",
         /// ECDSA, P-521, SHA-512, curve fixed by the number.

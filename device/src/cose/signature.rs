@@ -75,6 +75,10 @@ impl Signer {
                 let pair = Ed25519KeyPair::from_seed_and_public_key(d, x).map_err(|_| SealError::BadKey("Ed25519"))?;
                 Ok(pair.sign(message).as_ref().to_vec())
             }
+            (Material::Curve { curve: Curve::Ed448, d: Some(d), .. }, Signature::EdDsa | Signature::Ed448) => {
+                let key = ed448_goldilocks::SigningKey::try_from(d.as_slice());
+                Ok(key.map_err(|_| SealError::BadKey("Ed448"))?.sign_raw(message).to_bytes().to_vec())
+            }
             (Material::Curve { curve, x, y, d: Some(d) }, algorithm) => {
                 let algorithm = ecdsa(algorithm, *curve).ok_or(bad)?;
                 let public = [&[0x04], x.as_slice(), y].concat();

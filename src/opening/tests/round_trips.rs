@@ -51,7 +51,7 @@ static VERIFIER: LazyLock<House> = LazyLock::new(|| {
 
 fn house(key_set: &[u8]) -> House {
     let keystore = Keystore::ephemeral(Defaults::default()).unwrap();
-    let off_by_default = ["RS256", "RS384", "RS512", Management::OaepSha1.name()].into_iter();
+    let off_by_default = ["Ed448", "RS256", "RS384", "RS512", Management::OaepSha1.name()].into_iter();
     let ciphers = Encryption::ALL.iter().filter(|one| !one.authenticates()).map(|one| one.name());
     let also = off_by_default.chain(ciphers).map(|name| Algorithm::from_name(name).unwrap()).collect();
     keystore.import(key_set, &ImportOptions { also, ..ImportOptions::default() }).unwrap();
@@ -126,6 +126,7 @@ fn signer(algorithm: Signature) -> Signer {
         Signature::Es512 | Signature::Esp512 => "p521",
         Signature::Es256k => "k256",
         Signature::EdDsa | Signature::Ed25519 => "ed25519",
+        Signature::Ed448 => "ed448",
         Signature::MlDsa44 => "mldsa44",
         Signature::MlDsa65 => "mldsa65",
         Signature::MlDsa87 => "mldsa87",
@@ -220,7 +221,7 @@ fn opener(structure: &Structure) -> &'static House {
 /// What the gateway finds in a message, with what the caller supplies beside it.
 fn open(house: &House, made: &Made, external_aad: &[u8], named: Option<CoseType>) -> Finding {
     let mut compat = Compat::default();
-    compat.allow("rsa-oaep-sha1").unwrap();
+    ["ed448", "rsa-oaep-sha1"].iter().for_each(|name| compat.allow(name).unwrap());
     let claims = Claims::default();
     let arrival = Arrival {
         relay: "",
