@@ -7,6 +7,7 @@
 
 use keystore::key::KeyRef;
 use keystore::recipe::Authentic;
+use keystore::trust::Flaw;
 use keystore::{Keystore, OpenError};
 
 use crate::envelope::{Binding, Claims, Envelope, Fault, Reading};
@@ -14,6 +15,7 @@ use crate::guard::Arrival;
 use crate::guard::admit::{Admitted, Candidates};
 use crate::item::{Compat, ContentType, Countersigned, Format, KeyName};
 
+mod cms;
 mod cose;
 mod jose;
 
@@ -34,6 +36,8 @@ pub enum Unopened {
     Tampered(String),
     /// A failure of ours. No verdict.
     Failed(String),
+    /// The certificate of a sender is known, but not to be used.
+    Unusable(Flaw),
 }
 
 impl From<OpenError> for Unopened {
@@ -84,6 +88,10 @@ impl Opened {
 #[derive(Debug, Default)]
 pub struct Proof {
     layers: Vec<ProvenLayer>,
+    /// What is around them without a key: format and structure.
+    around: Option<(Format, &'static str)>,
+    /// What identifies the message, where a layer that is not the innermost says so.
+    identity: Option<[u8; 16]>,
 }
 
 /// One authentic layer.
@@ -116,6 +124,18 @@ impl Proof {
     /// The innermost of them, below which anything is authentic already.
     fn innermost(&self) -> Option<&Authentic> {
         self.layers.last().map(|layer| &layer.authentic)
+    }
+
+    /// Format and structure of the outermost layer that has no key.
+    pub const fn outside(&self) -> Option<(Format, &'static str)> {
+        self.around
+    }
+
+    fn around(mut self, format: Format, structure: &'static str) -> Self {
+        if self.layers.is_empty() {
+            self.around.get_or_insert((format, structure));
+        }
+        self
     }
 
     fn and(mut self, layer: ProvenLayer) -> Self {
@@ -246,6 +266,7 @@ fn as_recorded(
     parse: impl Fn(&Compat) -> Result<Envelope, Fault>,
 ) -> Result<Option<Envelope>, Unopened> {
     let candidates = match named(keystore, arrival, whole) {
+        _ if whole.read_with().is_none() => return Ok(None),
         Err(Unopened::KeyUnknown(_)) => return Ok(None),
         candidates => candidates?,
     };
@@ -259,9 +280,10 @@ fn as_recorded(
 /// [`Unopened::KeyUnknown`].
 pub fn find(keystore: &Keystore, arrival: &Arrival<'_>, envelope: &Envelope) -> Result<Candidates, Unopened> {
     let mut candidates = named(keystore, arrival, envelope)?;
-    let read_with = envelope.read_with();
-    candidates
-        .retain(|key| arrival.compat.covers(read_with) || arrival.compat.with(&key.policy.compat).covers(read_with));
+    let Some(read_with) = envelope.read_with().filter(|read_with| !arrival.compat.covers(read_with)) else {
+        return Ok(candidates);
+    };
+    candidates.retain(|key| arrival.compat.with(&key.policy.compat).covers(read_with));
     match candidates.keys().as_slice() {
         [] => Err(Unopened::KeyUnknown(envelope.key_names())),
         _ => Ok(candidates),
@@ -270,6 +292,7 @@ pub fn find(keystore: &Keystore, arrival: &Arrival<'_>, envelope: &Envelope) -> 
 
 fn named(keystore: &Keystore, arrival: &Arrival<'_>, envelope: &Envelope) -> Result<Candidates, Unopened> {
     match envelope {
+        Envelope::Cms(message) => cms::find(keystore, arrival, message).map(Candidates::Cms),
         Envelope::Cose(message) => cose::find(keystore, arrival, message).map(Candidates::Cose),
         Envelope::Jose(message) => jose::find(keystore, arrival, message).map(Candidates::Jose),
     }
@@ -284,6 +307,7 @@ pub fn open(
     arrival: &Arrival<'_>,
 ) -> Result<Layer, Unopened> {
     match admitted {
+        Admitted::Cms(admitted) => cms::open(admitted, proof, keystore, reading),
         Admitted::Cose(admitted) => cose::open(admitted, proof, keystore, reading, arrival),
         Admitted::Jose(admitted) => jose::open(admitted, proof, keystore, reading, arrival),
     }

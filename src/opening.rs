@@ -44,12 +44,12 @@ impl House {
 }
 
 /// The algorithms that are off by default and that these departures turn on, for keys whose record names none. JOSE
-/// verifies RSASSA-PKCS1-v1_5 with them too (jose.md §2).
+/// and CMS verify RSASSA-PKCS1-v1_5 with them too (jose.md §2, cms.md §2).
 pub fn off_by_default(compat: &Compat, format: Option<Format>) -> Vec<Algorithm> {
     const RSA_V15: &[Algorithm] = &[Algorithm::Rs256, Algorithm::Rs384, Algorithm::Rs512];
     let allowed = Departure::ALL.iter().filter(|departure| compat.allows(**departure));
     let allowed = allowed.flat_map(|departure| Algorithm::turned_on_by(departure.as_str()));
-    let of_format = if format == Some(Format::Jose) { RSA_V15 } else { &[] };
+    let of_format = if matches!(format, Some(Format::Cms | Format::Jose)) { RSA_V15 } else { &[] };
     allowed.chain(of_format).copied().collect()
 }
 
@@ -172,6 +172,10 @@ impl Context {
             Unopened::Certificate => {
                 self.refused(Reason::KeyNotUsable, "a certificate other than the one that x5t names", None)
             }
+            Unopened::Unusable(flaw) => {
+                let detail = format!("the certificate of the sender may not be used: {flaw}");
+                self.refused(Reason::KeyNotUsable, &detail, None)
+            }
             Unopened::Unread(fault) | Unopened::Inner(fault) => self.refused(fault.reason, fault.detail, None),
             Unopened::KeyUnknown(key_names) => {
                 Stop::Held(Held { reason: Reason::NoKey, format: self.format, key_names, detail: None })
@@ -190,8 +194,7 @@ fn fault_of_ours(format: Option<Format>, detail: &str) -> Held {
 }
 
 fn first_kid(envelope: &Envelope) -> Option<Vec<u8>> {
-    let crate::item::KeyName::Kid(kid) = envelope.key_names().into_iter().next()?;
-    Some(kid)
+    envelope.key_names().first()?.kid().map(<[u8]>::to_vec)
 }
 
 #[cfg(test)]

@@ -19,11 +19,11 @@ use paperknife::item::{Claims, Compat, Sealed, Timestamp};
 use paperknife::opening::{self, House};
 use paperknife::store::ledger::Finding;
 use paperknife_device::cose::algorithm::{Encryption, Mac, Management, Signature};
-use paperknife_device::cose::key::Key;
 use paperknife_device::cose::recipient::{Inputs, Recipient, Sender, Source};
 use paperknife_device::cose::signature::Signer;
 use paperknife_device::cose::{Message, Nonce as SealNonce, Structure};
 use paperknife_device::key_set::KeySet;
+use paperknife_device::primitive::key::Key;
 use paperknife_device::provision::SysRng;
 use serde_json::{Value, json};
 

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use paperknife_device::cose::algorithm::{Encryption, Management};
-use paperknife_device::cose::key::Key;
 use paperknife_device::cose::recipient::{Inputs, Party, Recipient, Source};
 use paperknife_device::cose::{Message, Nonce, Structure};
+use paperknife_device::primitive::key::Key;
 use paperknife_device::provision::SysRng;
 use serde_json::{Value, json};
 

@@ -41,7 +41,8 @@ fn a_disabled_key_refuses_the_next_message() {
 #[test]
 fn a_server_departs_from_the_strict_default_where_a_keys_record_says_so() {
     use paperknife_device::cose::headers::Headers;
-    use paperknife_device::cose::{Message, Nonce, Structure, algorithm::Encryption, key::Key};
+    use paperknife_device::cose::{Message, Nonce, Structure, algorithm::Encryption};
+    use paperknife_device::primitive::key::Key;
     use paperknife_device::provision::SysRng;
     let gateway = Gateway::start();
     let sealed = |kid: &[u8]| {

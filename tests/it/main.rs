@@ -8,7 +8,9 @@
 )]
 
 mod administration;
+mod analysts;
 mod audit;
+mod backup;
 mod crash;
 mod demo;
 mod disk;
@@ -25,7 +27,9 @@ mod peers;
 mod powercut;
 mod profile;
 mod relay;
+mod schema;
 mod strain;
+mod threats;
 mod tidy;
 mod timing;
 mod vectors;

@@ -68,6 +68,7 @@ const ROOMS: &[Room] = &[
     Room("store/outbox", "", STORE),
     Room("store/event", "", STORE),
     Room("store/glob", "", STORE),
+    Room("store/backup", "", STORE),
     Room("store/subscription", "", STORE),
     Room("store", "*", STORE),
     Room("meter", "process", "item store store/reader store/subscription uuid metrics metrics_exporter_prometheus"),

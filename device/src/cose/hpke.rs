@@ -11,10 +11,10 @@ use rustls::crypto::aws_lc_rs::hpke::{
 use rustls::crypto::hpke::HpkePublicKey;
 
 use super::headers::{Buckets, label};
-use super::key::{Curve, Key, Material};
 use crate::algorithm::registered;
 use crate::cbor;
 use crate::error::SealError;
+use crate::primitive::key::{Curve, Key, Material};
 
 registered! {
     /// A suite of HPKE, by the number of its integrated form.

@@ -76,6 +76,9 @@ pub(crate) struct Draft {
     pub(crate) validity: (Option<i64>, Option<i64>),
 }
 
+/// Offline what opens is the caller's own: as much as an envelope may be (cms.md §7).
+pub(crate) const OFFLINE_PLAINTEXT: usize = 1 << 20;
+
 impl Offered {
     /// Judges the whole. `offline`: nothing is recorded, so names may be missing and whatever algorithm fits is taken.
     pub(super) fn draft(mut self, options: &ImportOptions, offline: bool) -> Result<Draft, Fault> {
@@ -88,6 +91,9 @@ impl Offered {
         self.base_iv_agrees(&algs)?;
         self.kdf_inputs_agree(&algs, offline)?;
         names_agree(&self.owner.stated)?;
+        if offline {
+            self.owner.stated.max_plaintext.get_or_insert(OFFLINE_PLAINTEXT);
+        }
         let derives = self.owner.stated.derives(self.material.kty());
         let certified = self.certified.take();
         let validity = certified.as_ref().map(|of| (of.not_before, of.not_after)).unzip();
@@ -374,7 +380,7 @@ fn purpose(algs: &[Algorithm]) -> Use {
 }
 
 /// By its name in the JOSE registry or the COSE registry, there with or without spaces around `+`.
-fn algorithm(name: &str, field: &str, kty: Kty) -> Result<Algorithm, Fault> {
+pub(crate) fn algorithm(name: &str, field: &str, kty: Kty) -> Result<Algorithm, Fault> {
     let known = match name {
         "ChaCha20/Poly1305" => Some(Algorithm::ChaCha20Poly1305),
         name => Algorithm::from_jose(name, kty).or_else(|| Algorithm::from_name(&name.replace(" + ", "+"))),

@@ -1,5 +1,7 @@
 //! The worked examples of profile.md §10 through `run`, what must not open, and second implementations.
 
+mod cms;
+mod jose;
 mod steps;
 mod wycheproof;
 

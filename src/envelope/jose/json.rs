@@ -82,10 +82,11 @@ impl Budget {
     }
 
     fn spend<E: Error>(&self) -> Result<(), E> {
-        match self.values.get().checked_sub(1) {
-            Some(left) => Ok(self.values.set(left)),
-            None => self.end(Reason::TooLarge, "JSON of too many values"),
-        }
+        let Some(left) = self.values.get().checked_sub(1) else {
+            return self.end(Reason::TooLarge, "JSON of too many values");
+        };
+        self.values.set(left);
+        Ok(())
     }
 
     /// NUL is legal JSON and never meant.

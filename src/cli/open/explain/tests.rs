@@ -5,17 +5,18 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use paperknife_device::algorithm::SignatureAlgorithm;
 use paperknife_device::cose::algorithm::{Encryption, Management};
 use paperknife_device::cose::headers::{ContentType, Headers};
-use paperknife_device::cose::key::{Curve, Key};
 use paperknife_device::cose::recipient::{Inputs, Party, Recipient, Sender, Source};
 use paperknife_device::cose::{Message, Nonce, Structure};
 use paperknife_device::device::Device;
+use paperknife_device::format::Format;
 use paperknife_device::key_set::KeySet;
+use paperknife_device::primitive::key::{Curve, Key};
 use paperknife_device::provision::{Blueprint, Kids, SysRng, provision};
 use paperknife_device::seal::{Options, Shape};
 use paperknife_device::sequence::Memory;
 use serde_json::{Value, json};
 
-use super::{Scene, run, with_records};
+use super::{Given, Scene, run, with_records};
 use crate::guard::{Arrival, Guess};
 use crate::item::{Claims, Compat, Sealed, Timestamp};
 use crate::opening::explain::{Explanation, Remedy};
@@ -109,6 +110,7 @@ fn shaped(shape: Shape) -> Desk {
     let gateway = KeySet::from_json(json!({"keys": [private]}).to_string().as_bytes()).unwrap().gateway().unwrap();
     let blueprint = Blueprint {
         device: DEVICE,
+        format: Format::Cose,
         audience: AUDIENCE,
         paths: &[Some(PATHS[0]), Some(PATHS[1])],
         shapes: &[shape],
