@@ -84,11 +84,11 @@ impl Message {
         }
         shown.put("content_type", headers.content_type.as_ref(), content_type);
         shown.put("typ", headers.typ.as_ref(), content_type);
-        shown.put(
-            "claims",
-            headers.claims.as_ref(),
-            |claims| json!({"sub": claims.sub, "aud": claims.aud.first(), "iat": claims.iat}),
-        );
+        shown.put("claims", headers.claims.as_ref(), |claims| {
+            let iss = claims.token.as_ref().and_then(|token| token.iss.as_deref());
+            json!({"iss": iss, "sub": claims.sub, "aud": audience(&claims.aud), "exp": claims.exp,
+                    "nbf": claims.nbf, "iat": claims.iat})
+        });
         shown.put("ephemeral_key", headers.ephemeral.as_ref(), |key| self.describe_key(key));
         for (label, header) in &headers.rare {
             shown.put(rare_name(*label), Some(header), |rare| self.describe_rare(rare));
@@ -174,6 +174,14 @@ fn alg_id(headers: &Headers) -> Option<i64> {
 
 fn name(headers: &Headers) -> Option<&'static str> {
     alg_id(headers).and_then(Algorithm::of).map(|algorithm| algorithm.name)
+}
+
+/// One is a text, several are a list.
+fn audience(all: &[String]) -> Value {
+    match all {
+        [] | [_] => json!(all.first()),
+        several => json!(several),
+    }
 }
 
 fn content_type(value: &ContentType) -> Value {
