@@ -11,6 +11,7 @@ mod administration;
 mod analysts;
 mod audit;
 mod backup;
+mod certificates;
 mod crash;
 mod demo;
 mod disk;
