@@ -202,12 +202,7 @@ impl Message {
         }
     }
 
-    fn read(
-        bytes: &Arc<[u8]>,
-        bare: Option<Structure>,
-        around: Around,
-        reading: &Reading<'_>,
-    ) -> Result<Self, Fault> {
+    fn read(bytes: &Arc<[u8]>, bare: Option<Structure>, around: Around, reading: &Reading<'_>) -> Result<Self, Fault> {
         let mut message = structure::message(bytes, bare, around, reading)?;
         message.judge(reading.compat)?;
         Ok(message)

@@ -101,12 +101,7 @@ impl Finder<'_> {
     }
 
     /// Keys of certificates of that name: of the message, or recorded; without a certificate, pinned keys.
-    fn certified(
-        &mut self,
-        named: &Named,
-        usage: Usage,
-        signer: Option<&Signer>,
-    ) -> Result<Vec<KeyRef>, Unopened> {
+    fn certified(&mut self, named: &Named, usage: Usage, signer: Option<&Signer>) -> Result<Vec<KeyRef>, Unopened> {
         let (message, tenant) = (self.message, self.arrival.tenant);
         let recorded = self.keystore.candidates(tenant, name(message, named))?;
         let carried: Vec<&[u8]> = message.certificates().collect();
