@@ -20,6 +20,7 @@ use crate::guard::settled::{Facts, Flag};
 use crate::item::{Claims, ItemId, Origin, Reason, Sealed, Taken, Timestamp};
 
 mod jose;
+mod cms_attacks;
 mod openssl_cms;
 mod round_trips;
 mod shapes;

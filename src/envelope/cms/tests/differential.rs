@@ -93,6 +93,7 @@ fn is_documented_refusal(fault: &Fault) -> bool {
         "an originator is due",
         "a public key is due",
         "cut off",
+        "a length above any envelope's",
         "a length longer than need be",
         "a primitive of indefinite length",
     ];
@@ -142,6 +143,7 @@ fn the_cms_crate_differs_in_documented_cases_only() {
         let small = |(name, bytes): &(String, Vec<u8>)| name.ends_with(".der") && bytes.len() < 4_096;
         honest.extend(files(&folder, "open").into_iter().filter(small));
     }
+    let mut undocumented = BTreeMap::new();
     let (mut random, mut counts) = (Lcg(1), BTreeMap::<&str, usize>::new());
     for (name, bytes) in &honest {
         for _ in 0..MUTANTS.div_ceil(honest.len()) {
@@ -151,7 +153,9 @@ fn the_cms_crate_differs_in_documented_cases_only() {
                 (Ok(_), true) => "both take",
                 (Err(_), false) => "both refuse",
                 (Err(fault), true) => {
-                    assert!(is_documented_refusal(&fault), "{name}: {fault:?} {}", hex::encode(&mutant));
+                    if !is_documented_refusal(&fault) {
+                        undocumented.entry(fault.detail).or_insert_with(|| format!("{name} {}", hex::encode(&mutant)));
+                    }
                     "the crate takes"
                 }
                 (Ok(message), false) => {
@@ -162,6 +166,7 @@ fn the_cms_crate_differs_in_documented_cases_only() {
             *counts.entry(difference).or_default() += 1;
         }
     }
+    assert!(undocumented.is_empty(), "{undocumented:#?}");
     assert!(counts.values().sum::<usize>() >= if honest.len() > 1 { 50_000 } else { 5_000 }, "{counts:?}");
     assert!(counts["both take"] > 100 && counts["both refuse"] > 1_000, "{counts:?}");
 }
