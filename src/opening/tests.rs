@@ -21,6 +21,7 @@ use crate::item::{Claims, ItemId, Origin, Reason, Sealed, Taken, Timestamp};
 
 mod certificates;
 mod jose;
+mod cms_attacks;
 mod openssl_cms;
 mod round_trips;
 mod shapes;
