@@ -159,6 +159,9 @@ impl KeyMaterial {
     pub(crate) fn fits(&self, algorithm: Algorithm, derive: bool) -> bool {
         match self {
             Self::AkpPublic(set, _) => algorithm == *set,
+            Self::EcPrivate(_) | Self::X25519Private(_) if algorithm.is_hpke() => {
+                cfg!(feature = "hpke") && algorithm.hpke_kty() == Some(self.kty())
+            }
             Self::EcPrivate(_) | Self::X25519Private(_) => algorithm.agreement().is_some(),
             Self::EcPublic(point) => point.curve.verifies(algorithm) || (point.curve.agrees() && algorithm.is_static()),
             Self::Ed25519Public(_) => algorithm == Algorithm::Ed25519,
