@@ -31,11 +31,11 @@ use paperknife_device::sequence::Memory;
 use paperknife_device::{cms, jose};
 use serde_json::{Value, json as object};
 
+use crate::Failed;
 use crate::cpu::{self, Samples};
 use crate::fleet::{RELAY, TENANT};
 use crate::primitives::{self, Wire};
 use crate::report::{Figure, Report, title};
-use crate::Failed;
 
 const DEVICES: usize = 200;
 /// Envelopes opened in a batch, with their floor and the other library.
@@ -233,9 +233,7 @@ impl Openssl {
         signers.push(self.certificates[device].clone()).map_err(Failed::of)?;
         let mut content = Vec::new();
         let options = CMSOptions::NO_SIGNER_CERT_VERIFY | CMSOptions::BINARY;
-        signed
-            .verify(Some(&signers), Some(&self.store), None, Some(&mut content), options)
-            .map_err(Failed::of)
+        signed.verify(Some(&signers), Some(&self.store), None, Some(&mut content), options).map_err(Failed::of)
     }
 }
 

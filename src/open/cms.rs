@@ -42,7 +42,9 @@ pub(super) fn open(
         | Structure::EncryptedData
         | Structure::EnvelopedData => opening.addressed(proof),
     };
-    opened.and_then(|(content, proof)| layer(message, content, proof, reading)).map_err(|why| quiet(message.around(), why))
+    opened
+        .and_then(|(content, proof)| layer(message, content, proof, reading))
+        .map_err(|why| quiet(message.around(), why))
 }
 
 /// Whatever is wrong below encryption that notices no change, and no signature covers, is not authentic (cms.md §5).

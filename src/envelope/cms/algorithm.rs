@@ -482,7 +482,8 @@ fn oaep(identifier: &Identifier<'_>) -> Result<Option<Transport>, Fault> {
         None => Some(0..0),
         Some(node) => {
             let source = Identifier::tagged(sequence(node)?)?;
-            let given = source.parameters.filter(|node| node.tag() == 0x04).ok_or(Fault::malformed("a label is due"))?;
+            let given =
+                source.parameters.filter(|node| node.tag() == 0x04).ok_or(Fault::malformed("a label is due"))?;
             let label = short(given.range())?;
             (source.is() == (Arc::Pkcs1, &[9])).then_some(label)
         }

@@ -59,7 +59,8 @@ pub(super) fn is_entity(bytes: &[u8]) -> bool {
 
 /// Whether bytes are base64 text of what begins as a SEQUENCE does.
 pub(super) fn is_base64(bytes: &[u8]) -> bool {
-    let coded = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=') || byte.is_ascii_whitespace();
+    let coded =
+        |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=') || byte.is_ascii_whitespace();
     bytes.trim_ascii_start().starts_with(b"M") && bytes.iter().all(coded)
 }
 
@@ -154,9 +155,7 @@ impl<'a> Entity<'a> {
         let ended = rest.strip_prefix(b"--").is_some_and(|rest| rest.trim_ascii().is_empty());
         let entity = Self::of(without_line_break(signature))?.filter(|entity| is_signature(&entity.content_type));
         match entity {
-            Some(entity) if ended => {
-                Ok(Bare { message: entity.decoded()?, signed: Some(without_line_break(signed)) })
-            }
+            Some(entity) if ended => Ok(Bare { message: entity.decoded()?, signed: Some(without_line_break(signed)) }),
             _ => Err(what),
         }
     }

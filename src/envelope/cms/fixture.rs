@@ -82,7 +82,8 @@ pub(crate) fn many_segments(signed: &[u8], count: usize) -> Vec<u8> {
     let [kind, explicit] = children(signed)[..] else { panic!("a ContentInfo") };
     let [version, digests, content, rest @ ..] = &children(children(explicit)[0])[..] else { panic!("a SignedData") };
     let [content_type, octets] = children(content)[..] else { panic!("a content") };
-    let mut bytes = [&[0x30, 0x80], kind, &[0xa0, 0x80, 0x30, 0x80], version, digests, &[0x30, 0x80], content_type].concat();
+    let mut bytes =
+        [&[0x30, 0x80], kind, &[0xa0, 0x80, 0x30, 0x80], version, digests, &[0x30, 0x80], content_type].concat();
     bytes.extend_from_slice(&[0xa0, 0x80, 0x24, 0x80]);
     (0..count).for_each(|_| bytes.extend_from_slice(&[0x04, 0x00]));
     bytes.extend_from_slice(children(octets)[0]);

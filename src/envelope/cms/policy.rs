@@ -202,16 +202,16 @@ impl Policy<'_> {
             Way::Agreement(agreement) => {
                 self.triple_des(agreement.wrap == Wrap::TripleDes)?;
                 match agreement.derivation.hash() {
-                    Hash::Sha1 | Hash::Sha224 => self.needs(Departure::KdfSha1, off("key derivation with SHA-1 is off")),
+                    Hash::Sha1 | Hash::Sha224 => {
+                        self.needs(Departure::KdfSha1, off("key derivation with SHA-1 is off"))
+                    }
                     hash => self.hash(Some(hash)),
                 }
             }
             Way::Kek(_, wrap) => self.triple_des(*wrap == Wrap::TripleDes),
             Way::Other(what) => Err(Fault::unsupported(what)),
             Way::Password(password) => self.password(password),
-            Way::Transport(_, Transport::V15) => {
-                self.needs(Departure::RsaPkcs1v15, off("RSAES-PKCS1-v1_5 is off"))
-            }
+            Way::Transport(_, Transport::V15) => self.needs(Departure::RsaPkcs1v15, off("RSAES-PKCS1-v1_5 is off")),
             Way::Transport(_, Transport::Oaep { hash, mask, .. }) => self.oaep(*hash, *mask),
         }
     }

@@ -114,9 +114,7 @@ fn transport(mut fields: Fields<'_>) -> Result<Recipient, Fault> {
     let encrypted_key = fields.octets("an encrypted key is due")?;
     fields.end("after a recipient's key")?;
     Ok(match algorithm {
-        Some(algorithm) if matches!(version, 0 | 2) => {
-            Recipient::new(Way::Transport(named, algorithm), encrypted_key)
-        }
+        Some(algorithm) if matches!(version, 0 | 2) => Recipient::new(Way::Transport(named, algorithm), encrypted_key),
         _ => Recipient::unsupported("a key transport that is not known"),
     })
 }
@@ -179,12 +177,7 @@ fn agreed(key: Node<'_>) -> Result<(Option<Named>, Range<usize>), Fault> {
 }
 
 /// ECC-CMS-SharedInfo (RFC 5753 §7.2): the key wrap's identifier verbatim, keying material if any, bits of the KEK.
-fn shared_info(
-    source: &Source<'_>,
-    identifier: Range<usize>,
-    ukm: Option<Range<usize>>,
-    wrap: Wrap,
-) -> Range<usize> {
+fn shared_info(source: &Source<'_>, identifier: Range<usize>, ukm: Option<Range<usize>>, wrap: Wrap) -> Range<usize> {
     let bits = (wrap.key_length() as u32 * 8).to_be_bytes();
     let ukm = ukm.map(|ukm| writer::tlv(context(0), &[&writer::tlv(0x04, &[&source.bytes_at(ukm)])]));
     let public = writer::tlv(context(2), &[&writer::tlv(0x04, &[&bits])]);

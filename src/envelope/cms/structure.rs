@@ -8,11 +8,11 @@ use std::sync::Arc;
 
 use super::algorithm::{self, Encryption, Hash, Identifier};
 use super::attributes::{Attributes, confuses};
+use super::certificate::{self, Carried};
 use super::oid::{self, DATA};
 use super::recipient::{self, Recipient};
 use super::signer::{self, Signer};
 use super::walk::{Fields, Node, OCTET_STRING, SEQUENCE, SET, Source, context, leaf};
-use super::certificate::{self, Carried};
 use super::{Around, Message, Structure, scan};
 use crate::envelope::{Fault, Reading};
 

@@ -29,8 +29,18 @@ fn probe() {
             let of_all = parse(&bytes, &all);
             let time = start.elapsed();
             let strict = parse(&bytes, Compat::STRICT);
-            let say = |r: &Result<Message, super::Fault>| match r { Ok(m) => format!("ok {:?}", m.fault()), Err(f) => format!("ERR {:?}", f) };
-            println!("{} {:?} {} | {} | {}", file.file_name().unwrap().to_string_lossy(), time, is_whole(&bytes), say(&of_all), say(&strict));
+            let say = |r: &Result<Message, super::Fault>| match r {
+                Ok(m) => format!("ok {:?}", m.fault()),
+                Err(f) => format!("ERR {:?}", f),
+            };
+            println!(
+                "{} {:?} {} | {} | {}",
+                file.file_name().unwrap().to_string_lossy(),
+                time,
+                is_whole(&bytes),
+                say(&of_all),
+                say(&strict)
+            );
         }
     }
 }

@@ -103,11 +103,7 @@ impl Attempt {
 
 /// Admits a message under the keys that fit it; else says why none does. Below encryption that notices no change there
 /// is one answer (cms.md §5).
-pub(super) fn admit(
-    message: Message,
-    candidates: Vec<Candidate>,
-    arrival: &Arrival<'_>,
-) -> Result<Admitted, Denied> {
+pub(super) fn admit(message: Message, candidates: Vec<Candidate>, arrival: &Arrival<'_>) -> Result<Admitted, Denied> {
     if !message.structure().is_keyed() {
         return Ok(Admitted { message, attempts: Vec::new() });
     }

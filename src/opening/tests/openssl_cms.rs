@@ -19,7 +19,8 @@ use crate::item::{Claims, Compat, Departure, Format, Reason, Sealed, Timestamp};
 use crate::opening::{Finding, House, find, off_by_default};
 
 /// What two of the honest files need is not there, which the README says: two hashes in one RSA padding.
-const UNSUPPORTED: [&str; 2] = ["open/env-rsa-oaep-sha256-mgfsha1-aes128cbc.der", "open/signed-rsa-pss-sha512-mgf256.der"];
+const UNSUPPORTED: [&str; 2] =
+    ["open/env-rsa-oaep-sha256-mgfsha1-aes128cbc.der", "open/signed-rsa-pss-sha512-mgf256.der"];
 /// It opens by RSAES-PKCS1-v1_5, which is off by default: so it is refused there where expected.json lets it open.
 const NEEDS_V15: &str = "refuse/sign-then-encrypt-forwarded.der";
 
@@ -76,7 +77,8 @@ impl Entry {
     fn house(&self, folder: &Path, compat: &Compat) -> House {
         let keystore = Keystore::ephemeral(Defaults::default()).unwrap();
         let import = |bytes: &[u8], anchor: bool| {
-            let options = ImportOptions { also: off_by_default(compat, Some(Format::Cms)), anchor, ..ImportOptions::default() };
+            let options =
+                ImportOptions { also: off_by_default(compat, Some(Format::Cms)), anchor, ..ImportOptions::default() };
             keystore.import(bytes, &options).unwrap_or_else(|error| panic!("{}: {error}", self.file));
         };
         let file = |name: &str| std::fs::read(folder.join(name)).unwrap();
@@ -87,7 +89,8 @@ impl Entry {
             names(&self.manifest[of]).iter().for_each(|name| import(&file(name), false));
         }
         let available = names(&self.manifest["available_keys"]);
-        let recipients = if available.is_empty() { self.manifest["recipient"].as_str().into_iter().collect() } else { available };
+        let recipients =
+            if available.is_empty() { self.manifest["recipient"].as_str().into_iter().collect() } else { available };
         for name in recipients {
             match self.symmetric(folder, name) {
                 Some(jwk) => import(jwk.to_string().as_bytes(), false),
@@ -196,11 +199,7 @@ struct Tally {
 }
 
 /// Runs every entry and counts what opens and what does not, of the honest and of the others; faults are told together.
-fn run(
-    folder: &Path,
-    compat: &Compat,
-    verdict: impl Fn(&Entry, &Finding) -> Result<(), String>,
-) -> Tally {
+fn run(folder: &Path, compat: &Compat, verdict: impl Fn(&Entry, &Finding) -> Result<(), String>) -> Tally {
     let (mut tally, mut faults) = (Tally::default(), Vec::new());
     for entry in entries(folder) {
         let finding = entry.open(folder, compat);
@@ -292,7 +291,9 @@ fn each_opens_with_the_names_that_it_needs_and_with_none_of_them_missing() {
         for missing in &needed {
             let given: Vec<&str> = given.iter().filter(|name| name != &missing).copied().collect();
             let finding = entry.open(&folder, &compat(&given));
-            entry.is_expected(&finding, "refused", &[]).unwrap_or_else(|why| panic!("{} without {missing}: {why}", entry.file));
+            entry
+                .is_expected(&finding, "refused", &[])
+                .unwrap_or_else(|why| panic!("{} without {missing}: {why}", entry.file));
             tried += 1;
         }
     }
@@ -302,7 +303,8 @@ fn each_opens_with_the_names_that_it_needs_and_with_none_of_them_missing() {
 #[test]
 fn the_bombs_have_the_size_that_the_manifest_says() {
     let Some(folder) = folder() else { return };
-    let built: Vec<Entry> = entries(&folder).into_iter().filter(|entry| entry.manifest["built_by_test"] == true).collect();
+    let built: Vec<Entry> =
+        entries(&folder).into_iter().filter(|entry| entry.manifest["built_by_test"] == true).collect();
     assert_eq!(built.len(), 3);
     for entry in built {
         assert_eq!(entry.bytes(&folder).len() as u64, entry.manifest["size"].as_u64().unwrap(), "{}", entry.file);

@@ -154,8 +154,7 @@ impl Row {
         let (keys, message) = (keys.to_str().unwrap(), message.to_str().unwrap());
         let compat = "unauthenticated-sender,rsa-oaep,rsa1_5,pbes2";
         let output = paperknife(&["open", "--jwks", keys, "--compat", compat, message]);
-        let said =
-            || format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        let said = || format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         let verdict: Value = serde_json::from_slice(&output.stdout).map_err(|_| said())?;
         if verdict["plaintext_b64"] == json!(STANDARD.encode(CONTENT)) { Ok(()) } else { Err(said()) }
     }
