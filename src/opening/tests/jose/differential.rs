@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use josekit::jwe::{self, JweDecrypter};
 use josekit::jwk::Jwk;
 use josekit::jws::{self, JwsVerifier};
-use paperknife_device::jose::Serialization;
 use paperknife_device::jose::algorithm::{Encryption, Management};
 use paperknife_device::jose::header::Header;
 use paperknife_device::jose::jwe::{Jwe, Recipient};
@@ -16,16 +15,36 @@ use serde_json::{Value, json};
 
 use super::tokens::{CONTENT, b64, d1, flattened, g1, gateway, h1, maced, part, signed, unb64, wrapping, w1};
 use super::Desk;
+use crate::envelope::jose::{Message, Place};
+use crate::envelope::{Limits, Reading};
 use crate::opening::Finding;
 
 /// How many mutants there are at least.
 const MUTANTS: usize = 50_000;
 
-/// What josekit opens and this reader refuses: our words, and why.
-const STRICTER: &[(&str, &str)] = &[];
+/// What josekit opens and this reader refuses: our words, and what it overlooks (jose.md §1).
+const STRICTER: &[(&str, &str)] = &[
+    ("IV, ciphertext or tag of another length than the algorithm's", "it takes tags of GCM from one byte on"),
+    ("a member twice", "the last of them wins"),
+    ("a private key in an envelope", "it does not look at jwk"),
+    ("algorithm in an unprotected header", "it takes alg and enc from any header"),
+    ("b64 false that crit does not name", "it does not read crit in JSON, nor ask for it"),
+    ("b64 that is neither true nor false", "it does not read b64 of a JWE"),
+    ("both a JWE and a JWS", "it reads the members that it looks for"),
+    ("crit is no list of names, or is empty or too long", "it reads `critical` in JSON, and takes an empty list"),
+    ("crit names a registered header, or one that is not protected", "it does not compare crit with the headers"),
+    ("members of the flattened form beside those of the general one", "it reads the members that it looks for"),
+    ("not base64url, or not its one form", "it does not read headers that it does not use"),
+    ("p2c that is no number of iterations", "it does not read p2c where there is no password"),
+    ("zip, b64 or crit outside the protected header", "it does not ask where they stand"),
+];
 
-/// What this reader opens and josekit refuses.
-const WIDER: &[(&str, &str)] = &[];
+/// Whether a token has an unencoded payload, which josekit opens in JSON alone: the one thing that only this reader opens.
+fn is_unencoded(token: &str) -> bool {
+    let limits = Limits::default();
+    let read = Message::parse(token.as_bytes(), Place::Outer, &Reading::strict(&limits));
+    read.is_ok_and(|message| message.ways().any(|(_, way)| !way.headers().is_encoded()))
+}
 
 /// A small generator of numbers (xorshift64*), so that a finding comes again.
 struct Dice(u64);
@@ -38,8 +57,8 @@ impl Dice {
         (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % sides
     }
 
-    fn of<'a, T>(&mut self, list: &'a [T]) -> &'a T {
-        &list[self.roll(list.len())]
+    fn of<T: Copy>(&mut self, list: &[T]) -> T {
+        list[self.roll(list.len())]
     }
 }
 
@@ -166,8 +185,8 @@ fn letters(token: &str, dice: &mut Dice) -> String {
     for _ in 0..=dice.roll(2) {
         let at = dice.roll(bytes.len());
         match dice.roll(4) {
-            0 => bytes[at] = *dice.of(b"AQgw_-.=+/{\" \n0"),
-            1 => bytes.insert(at, *dice.of(b"AQgw_-.=+/{\" \n0")),
+            0 => bytes[at] = dice.of(b"AQgw_-.=+/{\" \n0"),
+            1 => bytes.insert(at, dice.of(b"AQgw_-.=+/{\" \n0")),
             2 => drop(bytes.remove(at)),
             _ => bytes.truncate(at.max(1)),
         }
@@ -211,7 +230,7 @@ fn serialized(token: &str, dice: &mut Dice) -> String {
         4 => {
             let protected = String::from_utf8(unb64(json["protected"].as_str().unwrap())).unwrap();
             drop(json.as_object_mut().unwrap().remove("protected"));
-            json["header"] = serde_json::from_str(&protected).unwrap();
+            json["header"] = serde_json::from_str(&protected).unwrap_or_default();
         }
         5 => json["signatures"] = json!([]),
         _ => {}
@@ -264,7 +283,7 @@ fn josekit_differs_over_mutants_only_as_listed() {
             }
             (Some(_), Err(detail)) if STRICTER.iter().any(|(listed, _)| *listed == detail) => continue,
             (Some(_), Err(detail)) => format!("josekit opens: {detail}"),
-            (None, Ok(_)) if WIDER.iter().any(|(listed, _)| token.contains(listed)) => continue,
+            (None, Ok(_)) if is_unencoded(&token) => continue,
             (None, Ok(_)) => "only we open".to_owned(),
         };
         unlisted.entry(why).or_insert_with(|| (0, token)).0 += 1;
