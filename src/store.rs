@@ -26,6 +26,7 @@ pub mod ledger;
 mod measure;
 pub mod outbox;
 pub mod reader;
+mod roster;
 mod sqlite;
 pub mod subscription;
 mod text;
@@ -40,6 +41,7 @@ use intake::Intake;
 use ledger::Ledger;
 use outbox::Outbox;
 use reader::Reader;
+use roster::Roster;
 use sqlite::Writer;
 use sqlite::handover::Handover;
 use sqlite::health::Health;
@@ -80,6 +82,7 @@ impl Store {
             health: Arc::new(Health::default()),
             bells: Arc::default(),
             pool: Pool::open(data)?,
+            roster: Arc::default(),
         };
         let writer = Writer::open(data, limits, Arc::clone(&clock), observer, shared.clone())?;
         let queue = Arc::clone(&shared.queue);
@@ -119,6 +122,7 @@ struct Shared {
     health: Arc<Health>,
     bells: Arc<Bells>,
     pool: Pool,
+    roster: Arc<Roster>,
 }
 
 impl Shared {
@@ -129,6 +133,7 @@ impl Shared {
             health: Arc::clone(&self.health),
             pool: self.pool.clone(),
             accounts: Accounts::of(data),
+            roster: Arc::clone(&self.roster),
         }
     }
 
