@@ -14,7 +14,7 @@ mod held;
 mod keys;
 mod members;
 mod messages;
-mod readings;
+pub mod readings;
 mod receipts;
 mod refusals;
 mod relays;

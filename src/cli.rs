@@ -21,9 +21,11 @@ use crate::item::Timestamp;
 use crate::store::accounts::Accounts;
 use crate::store::{Store, failure};
 
+mod backup;
 mod content;
 mod demo;
 mod devices;
+mod export;
 mod gateway;
 mod healthcheck;
 mod inspect;
@@ -64,15 +66,18 @@ Exit codes: 0 done, 1 failed, 2 usage; open: 3 refused, 4 held.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Backup(backup::Backup),
     Config(settings::Arguments),
     Demo(demo::Arguments),
     Devices(devices::Arguments),
+    Export(export::Arguments),
     Healthcheck(healthcheck::Arguments),
     Inspect(inspect::Arguments),
     Keys(keys::Arguments),
     Open(open::Arguments),
     Payload(content::Arguments),
     Relays(relays::Arguments),
+    Restore(backup::Restore),
     Serve(serve::Arguments),
     Tokens(tokens::Arguments),
 }
@@ -102,15 +107,18 @@ fn usage_exit(usage: &clap::Error) -> ExitCode {
 
 fn dispatch(command: Command) -> Result<ExitCode, Failed> {
     match command {
+        Command::Backup(arguments) => backup::back_up(&arguments),
         Command::Config(arguments) => settings::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Devices(arguments) => devices::run(&arguments),
+        Command::Export(arguments) => export::run(&arguments),
         Command::Healthcheck(arguments) => healthcheck::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Keys(arguments) => keys::run(&arguments),
         Command::Open(arguments) => open::run(&arguments),
         Command::Payload(arguments) => content::run(&arguments),
         Command::Relays(arguments) => relays::run(&arguments),
+        Command::Restore(arguments) => backup::restore(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Tokens(arguments) => tokens::run(&arguments),
     }

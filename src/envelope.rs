@@ -8,6 +8,7 @@ use crate::item::{Compat, CoseType, Format, KeyName, Reason, Sealed};
 
 mod binding;
 mod claims;
+pub mod cms;
 pub mod cose;
 pub mod jose;
 
@@ -73,8 +74,9 @@ impl Fault {
 
 /// One parsed layer, which outlives the plaintext that it was found in.
 #[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "COSE, the common case, shall cost no allocation")]
 pub enum Envelope {
+    /// A CMS message.
+    Cms(cms::Message),
     /// A COSE message.
     Cose(cose::Message),
     /// A JWE or JWS.
@@ -88,7 +90,7 @@ impl Envelope {
             return Err(Fault { reason: Reason::TooLarge, detail: "envelope over the limit" });
         }
         match family(&sealed.bytes, sealed.cose_type) {
-            Some(Format::Cms) => Err(Fault::unsupported("CMS is not opened by this version")),
+            Some(Format::Cms) => cms::Message::parse(&sealed.bytes, reading).map(Self::Cms),
             Some(Format::Jose) => jose::Message::parse(&sealed.bytes, jose::Place::Outer, reading).map(Self::Jose),
             Some(Format::Cose) | None => {
                 let message = cose::Message::parse(&sealed.bytes, sealed.cose_type, cose::Place::Outer, reading)?;
@@ -100,6 +102,7 @@ impl Envelope {
     /// The family.
     pub const fn format(&self) -> Format {
         match self {
+            Self::Cms(_) => Format::Cms,
             Self::Cose(_) => Format::Cose,
             Self::Jose(_) => Format::Jose,
         }
@@ -108,6 +111,7 @@ impl Envelope {
     /// The structure, as in its standard.
     pub const fn structure(&self) -> &'static str {
         match self {
+            Self::Cms(message) => message.structure().name(),
             Self::Cose(message) => message.structure().name(),
             Self::Jose(message) => message.structure(),
         }
@@ -116,6 +120,7 @@ impl Envelope {
     /// What the layer says of itself, as JSON; all of it unproven.
     pub fn describe(&self) -> serde_json::Value {
         match self {
+            Self::Cms(message) => message.describe(),
             Self::Cose(message) => message.describe(),
             Self::Jose(message) => message.describe(),
         }
@@ -124,6 +129,7 @@ impl Envelope {
     /// The names by which this layer asks for keys; none where it names no key.
     pub fn key_names(&self) -> Vec<KeyName> {
         match self {
+            Self::Cms(message) => message.key_names(),
             Self::Cose(message) => message.key_names(),
             Self::Jose(message) => message.key_names(),
         }
@@ -136,7 +142,7 @@ pub fn recognise(bytes: &[u8], named: Option<CoseType>) -> Option<Format> {
     if cose::is_whole(bytes, named) {
         return Some(Format::Cose);
     }
-    if is_content_info(bytes) {
+    if cms::is_whole(bytes) {
         return Some(Format::Cms);
     }
     jose::is_whole(bytes).then_some(Format::Jose)
@@ -144,33 +150,10 @@ pub fn recognise(bytes: &[u8], named: Option<CoseType>) -> Option<Format> {
 
 /// The family whose reader says what is wrong with bytes that are no whole envelope.
 pub fn family(bytes: &[u8], named: Option<CoseType>) -> Option<Format> {
+    if cms::begins(bytes) {
+        return Some(Format::Cms);
+    }
     recognise(bytes, named).or_else(|| jose::begins(bytes).then_some(Format::Jose))
-}
-
-/// `SEQUENCE { OID 1.2.840.113549.1.7.x | 1.2.840.113549.1.9.16.1.x, … }` filling the bytes, DER lengths (RFC 5652 §3).
-fn is_content_info(bytes: &[u8]) -> bool {
-    const PKCS7: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07];
-    const SMIME_CT: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x10, 0x01];
-    let Some((0x30, content)) = der_value(bytes) else { return false };
-    let Some((&0x06, rest)) = content.split_first() else { return false };
-    let Some((&length, rest)) = rest.split_first() else { return false };
-    let Some(oid) = rest.get(..usize::from(length)) else { return false };
-    [PKCS7, SMIME_CT].iter().any(|prefix| oid.len() == prefix.len() + 1 && oid.starts_with(prefix))
-}
-
-/// Tag and content of one DER value that fills `bytes`.
-fn der_value(bytes: &[u8]) -> Option<(u8, &[u8])> {
-    let (&tag, rest) = bytes.split_first()?;
-    let (&first, rest) = rest.split_first()?;
-    let (length, content) = match first {
-        0..=0x7f => (usize::from(first), rest),
-        0x81..=0x84 => {
-            let (octets, content) = rest.split_at_checked(usize::from(first & 0x7f))?;
-            (octets.iter().fold(0usize, |length, &octet| length << 8 | usize::from(octet)), content)
-        }
-        _ => return None,
-    };
-    (content.len() == length).then_some((tag, content))
 }
 
 #[cfg(test)]

@@ -219,9 +219,39 @@ pub struct Receipt {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KeyName {
+    /// A certificate, by its issuer's Name in DER and the contents of its serial number (RFC 5652 §10.2.4).
+    IssuerSerial {
+        /// Issuer.
+        #[serde(rename = "issuer_hex", with = "hex_bytes")]
+        issuer: Vec<u8>,
+        /// Serial number.
+        #[serde(rename = "serial_hex", with = "hex_bytes")]
+        serial: Vec<u8>,
+    },
     /// A key identifier, 1–256 bytes (RFC 9052 §3.1, RFC 7515 §4.1.4).
     #[serde(rename = "kid_hex", with = "hex_bytes")]
     Kid(Vec<u8>),
+    /// A certificate, by its subject key identifier (RFC 5280 §4.2.1.2).
+    #[serde(rename = "ski_hex", with = "hex_bytes")]
+    Ski(Vec<u8>),
+    /// A certificate, by a hash of it (RFC 9360 §2).
+    Thumbprint {
+        /// COSE number of the hash.
+        hash: i64,
+        /// The hash.
+        #[serde(rename = "value_hex", with = "hex_bytes")]
+        value: Vec<u8>,
+    },
+}
+
+impl KeyName {
+    /// The key identifier, where it is one.
+    pub fn kid(&self) -> Option<&[u8]> {
+        match self {
+            Self::Kid(kid) => Some(kid),
+            Self::IssuerSerial { .. } | Self::Ski(_) | Self::Thumbprint { .. } => None,
+        }
+    }
 }
 
 /// What happened to an item.

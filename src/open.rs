@@ -7,6 +7,7 @@
 
 use keystore::key::KeyRef;
 use keystore::recipe::Authentic;
+use keystore::trust::Flaw;
 use keystore::{Keystore, OpenError};
 
 use crate::envelope::{Binding, Claims, Envelope, Fault, Reading};
@@ -14,6 +15,8 @@ use crate::guard::Arrival;
 use crate::guard::admit::{Admitted, Candidates};
 use crate::item::{ContentType, Countersigned, Format, KeyName};
 
+mod certificate;
+mod cms;
 mod cose;
 mod jose;
 
@@ -32,6 +35,8 @@ pub enum Unopened {
     Tampered(String),
     /// A failure of ours. No verdict.
     Failed(String),
+    /// The certificate of a sender is known, but not to be used.
+    Unusable(Flaw),
 }
 
 impl From<OpenError> for Unopened {
@@ -82,6 +87,10 @@ impl Opened {
 #[derive(Debug, Default)]
 pub struct Proof {
     layers: Vec<ProvenLayer>,
+    /// What is around them without a key: format and structure.
+    around: Option<(Format, &'static str)>,
+    /// What identifies the message, where a layer that is not the innermost says so.
+    identity: Option<[u8; 16]>,
 }
 
 /// One authentic layer.
@@ -114,6 +123,18 @@ impl Proof {
     /// The innermost of them, below which anything is authentic already.
     fn innermost(&self) -> Option<&Authentic> {
         self.layers.last().map(|layer| &layer.authentic)
+    }
+
+    /// Format and structure of the outermost layer that has no key.
+    pub const fn outside(&self) -> Option<(Format, &'static str)> {
+        self.around
+    }
+
+    fn around(mut self, format: Format, structure: &'static str) -> Self {
+        if self.layers.is_empty() {
+            self.around.get_or_insert((format, structure));
+        }
+        self
     }
 
     fn and(mut self, layer: ProvenLayer) -> Self {
@@ -206,6 +227,7 @@ impl ProvenLayer {
 /// The keys that a layer names, pending ones left out. None known: [`Unopened::KeyUnknown`].
 pub fn find(keystore: &Keystore, arrival: &Arrival<'_>, envelope: &Envelope) -> Result<Candidates, Unopened> {
     match envelope {
+        Envelope::Cms(message) => cms::find(keystore, arrival, message).map(Candidates::Cms),
         Envelope::Cose(message) => cose::find(keystore, arrival, message).map(Candidates::Cose),
         Envelope::Jose(message) => jose::find(keystore, arrival, message).map(Candidates::Jose),
     }
@@ -220,6 +242,7 @@ pub fn open(
     arrival: &Arrival<'_>,
 ) -> Result<Layer, Unopened> {
     match admitted {
+        Admitted::Cms(admitted) => cms::open(admitted, proof, keystore, reading),
         Admitted::Cose(admitted) => cose::open(admitted, proof, keystore, reading, arrival.all_signers),
         Admitted::Jose(admitted) => jose::open(admitted, proof, keystore, reading, arrival.all_signers),
     }

@@ -44,21 +44,27 @@ impl House {
 }
 
 /// The algorithms that are off by default and that these departures turn on, for keys whose record names none. JOSE
-/// verifies RSASSA-PKCS1-v1_5 with them too (jose.md §2).
+/// and CMS verify RSASSA-PKCS1-v1_5 with them too (jose.md §2, cms.md §2).
 pub fn off_by_default(compat: &Compat, format: Option<Format>) -> Vec<Algorithm> {
     const RSA_V15: &[Algorithm] = &[Algorithm::Rs256, Algorithm::Rs384, Algorithm::Rs512];
     const PBES2: &[Algorithm] =
         &[Algorithm::Pbes2Hs256A128Kw, Algorithm::Pbes2Hs384A192Kw, Algorithm::Pbes2Hs512A256Kw];
-    let of: [(Departure, &[Algorithm]); 6] = [
+    const CBC: &[Algorithm] = &[Algorithm::A128Cbc, Algorithm::A192Cbc, Algorithm::A256Cbc];
+    let of: [(Departure, &[Algorithm]); 11] = [
         (Departure::CurveHashMix, &[Algorithm::Es256, Algorithm::Es384, Algorithm::Es512]),
         (Departure::Ed448, &[Algorithm::Ed448]),
+        (Departure::EncryptedData, CBC),
+        (Departure::OaepSha1, &[Algorithm::RsaOaepSha1]),
+        (Departure::Password, &[Algorithm::PwriKek]),
         (Departure::Pbes2, PBES2),
         (Departure::Rsa15, &[Algorithm::RsaPkcs1V15]),
         (Departure::RsaOaep, &[Algorithm::RsaOaepSha1]),
         (Departure::RsaOaepSha1, &[Algorithm::RsaOaepSha1]),
+        (Departure::RsaPkcs1v15, &[Algorithm::RsaPkcs1V15]),
+        (Departure::TripleDes, &[Algorithm::Des3Cbc, Algorithm::EcdhEsDes3Kw]),
     ];
     let allowed = of.iter().filter(|(departure, _)| compat.allows(*departure)).flat_map(|(_, algorithms)| *algorithms);
-    let of_format = if format == Some(Format::Jose) { RSA_V15 } else { &[] };
+    let of_format = if matches!(format, Some(Format::Cms | Format::Jose)) { RSA_V15 } else { &[] };
     allowed.chain(of_format).copied().collect()
 }
 
@@ -173,6 +179,10 @@ impl Context {
             Unopened::Certificate => {
                 self.refused(Reason::KeyNotUsable, "a certificate other than the one that x5t names", None)
             }
+            Unopened::Unusable(flaw) => {
+                let detail = format!("the certificate of the sender may not be used: {flaw}");
+                self.refused(Reason::KeyNotUsable, &detail, None)
+            }
             Unopened::Inner(fault) => self.refused(fault.reason, fault.detail, None),
             Unopened::KeyUnknown(key_names) => {
                 Stop::Held(Held { reason: Reason::NoKey, format: Some(self.format), key_names, detail: None })
@@ -196,8 +206,7 @@ fn fault_of_ours(format: Option<Format>, detail: &str) -> Held {
 }
 
 fn first_kid(envelope: &Envelope) -> Option<Vec<u8>> {
-    let crate::item::KeyName::Kid(kid) = envelope.key_names().into_iter().next()?;
-    Some(kid)
+    envelope.key_names().first()?.kid().map(<[u8]>::to_vec)
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use crate::clock::Clock;
 use crate::item::{Format, Reason, Verdict};
 
 pub mod accounts;
+pub mod backup;
 mod bells;
 mod checksum;
 pub mod event;
@@ -105,6 +106,15 @@ impl Store {
     /// Where there is none and it cannot be made, or where it is of another schema and a server must bring it forward.
     pub fn administer(data: &Path) -> Result<Accounts, Failure> {
         Accounts::open(data)
+    }
+
+    /// What is kept in `data`, for reading beside a running server or without one.
+    ///
+    /// # Errors
+    /// Where there is none, or where it is of another schema.
+    pub fn look(data: &Path, clock: Arc<dyn Clock>) -> Result<Reader, Failure> {
+        sqlite::migration::same(data)?;
+        Ok(Reader::new(Pool::open(data)?, clock))
     }
 
     /// Commits all that is queued and ends the writer. Handles that are left answer [`Failure::Stopped`].

@@ -14,6 +14,7 @@ use paperknife::relay::accounts::{self, Request};
 use paperknife::store::Store;
 use paperknife_device::algorithm::SignatureAlgorithm;
 use paperknife_device::device::Device;
+use paperknife_device::format::Format;
 use paperknife_device::key::Gateway;
 use paperknife_device::key_set::{Jwk, KeySet};
 use paperknife_device::provision::{Blueprint, Kids, SysRng, provision};
@@ -147,6 +148,7 @@ fn devices(order: Order, gateway: &Gateway) -> Result<(Vec<Device<Memory>>, Vec<
     for nth in 0..order.devices {
         let blueprint = Blueprint {
             device: &format!("urn:dev:bench:{nth:06}"),
+            format: Format::Cose,
             audience: AUDIENCE,
             paths: &[Some(PATH)],
             shapes: &[order.shape.0],

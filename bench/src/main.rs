@@ -9,6 +9,7 @@
 mod cpu;
 mod durable;
 mod fleet;
+mod formats;
 mod load;
 mod opening;
 mod primitives;
@@ -138,6 +139,7 @@ fn run(command: Command) -> Result<(), Failed> {
         Command::Opening { batches, place } => {
             let mut report = Report::default();
             opening::measure(&place.folder, batches, &mut report)?;
+            formats::measure(batches, &mut report)?;
             rooms::measure(&place.folder, batches, &mut report)?;
             report.write(&place.folder.join("opening.json"))
         }
@@ -160,6 +162,7 @@ fn run(command: Command) -> Result<(), Failed> {
 fn all(run: &Run) -> Result<(), Failed> {
     let mut report = Report::default();
     opening::measure(&run.place.folder, 21, &mut report)?;
+    formats::measure(21, &mut report)?;
     rooms::measure(&run.place.folder, 11, &mut report)?;
     whole::measure(run, &mut report)?;
     whole::visible(run, &mut report)?;

@@ -32,7 +32,8 @@ pub(crate) fn measure(folder: &Path, batches: usize, report: &mut Report) -> Res
     let keys: Vec<primitives::G> = (0..DEVICES).map(|_| primitives::G::new()).collect::<Result<_, _>>()?;
     beside(folder, batches, report, Shape::G, |nth| keys[nth % DEVICES].open().map(drop))?;
     let gateway = primitives::gateway()?;
-    let keys: Vec<primitives::P> = (0..DEVICES).map(|_| primitives::P::new(&gateway)).collect::<Result<_, _>>()?;
+    let keys: Vec<primitives::P> =
+        (0..DEVICES).map(|_| primitives::P::new(&gateway, primitives::Wire::COSE)).collect::<Result<_, _>>()?;
     beside(folder, batches, report, Shape::P, |nth| keys[nth % DEVICES].open(&gateway).map(drop))
 }
 

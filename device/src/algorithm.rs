@@ -31,6 +31,33 @@ macro_rules! registered {
 #[cfg(feature = "cose-full")]
 pub(crate) use registered;
 
+/// The same for formats whose algorithms have a name and no number.
+#[cfg(any(feature = "cms", feature = "jose"))]
+macro_rules! named {
+    ($(#[$doc:meta])* $type:ident { $($(#[$variant_doc:meta])* $variant:ident = $name:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $type { $($(#[$variant_doc])* $variant,)+ }
+
+        impl $type {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// Its name.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)+ }
+            }
+
+            /// The algorithm of that name.
+            pub fn from_name(name: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|algorithm| algorithm.name() == name)
+            }
+        }
+    };
+}
+#[cfg(any(feature = "cms", feature = "jose"))]
+pub(crate) use named;
+
 registered! {
     /// Encrypts the content (RFC 9053 §4).
     ContentAlgorithm {

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use paperknife_device::error::SealError;
+use paperknife_device::format::Format;
 use paperknife_device::key::Gateway;
 use paperknife_device::key_set::{KeySet, KeySetError};
 use paperknife_device::seal::Shape;
@@ -57,6 +58,8 @@ enum Fault {
     NotHex,
     #[error("--structure {0} needs {1}")]
     Needs(&'static str, &'static str),
+    #[error("CMS has no shape G")]
+    NoShape,
     #[error("no audience: name the application with --audience")]
     NoAudience,
 }
@@ -126,6 +129,10 @@ fn keys(path: &Path) -> impl FnOnce(KeySetError) -> Fault {
 
 fn parse_shape(letter: &str) -> Result<Shape, String> {
     Shape::from_name(letter).ok_or_else(|| "one of S, G, P".to_owned())
+}
+
+fn parse_format(name: &str) -> Result<Format, String> {
+    Format::from_name(name).ok_or_else(|| "one of cms, cose, jose".to_owned())
 }
 
 #[cfg(test)]

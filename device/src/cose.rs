@@ -7,7 +7,7 @@
 //! Mac0     17  [protected, {}, payload, tag]            Mac 97  [protected, {}, payload, tag, [recipient]]
 //! Sign1    18  [protected, {}, payload, signature]      Sign 98 [protected, {}, payload, [signature layer]]
 //! ```
-//! coset builds the structures and what is authenticated of them; [`algorithm`], [`headers`], [`key`], [`recipient`] and
+//! coset builds the structures and what is authenticated of them; [`algorithm`], [`headers`], [`recipient`] and
 //! [`signature`] hold the parts, `content` the symmetric primitives. Content and nonces are as unique as the caller makes
 //! them: sequence numbers, binding and sender rules are the profile's, in [`crate::seal`].
 
@@ -23,15 +23,15 @@ use rand_core::TryCryptoRng;
 
 use self::algorithm::{Encryption, Mac};
 use self::headers::{Buckets, label};
-use self::key::{Key, Secret};
-use self::recipient::{Purpose, Recipient, Source, deliver, random};
+use self::recipient::{Purpose, Recipient, Source, deliver};
 use self::signature::{Signer, Target};
 use crate::error::SealError;
+use crate::primitive::key::Key;
+use crate::primitive::{Secret, random};
 
 pub mod algorithm;
 mod content;
 pub mod headers;
-pub mod key;
 pub mod recipient;
 pub mod signature;
 

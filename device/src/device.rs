@@ -47,6 +47,12 @@ impl<S: Storage> Device<S> {
         plan.seal(number, rng)
     }
 
+    /// Draws the number of a message of this shape, for a format that seals it itself. It is spent, whatever comes of it.
+    #[cfg(any(feature = "cms", feature = "jose"))]
+    pub(crate) fn draw(&mut self, shape: Shape) -> Result<Number, SealError> {
+        self.counters.draw(shape)
+    }
+
     /// The number that the next message of this shape will have; none without the shape's key.
     pub fn next(&self, shape: Shape) -> Option<u64> {
         let next = |sequence: &Option<Sequence>| sequence.as_ref().map(Sequence::next);

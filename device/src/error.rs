@@ -45,6 +45,9 @@ pub enum SealError {
     /// The same secret would give the same key each time: neither a salt nor PartyU's nonce (RFC 9053 §6.1.2).
     #[error("{0} needs a salt or a nonce of PartyU")]
     NotUnique(&'static str),
+    /// A payload that travels as it is must be text; in the compact serialization printable ASCII without dots.
+    #[error("this content cannot be sent unencoded")]
+    NotText,
     /// The source of randomness failed.
     #[error("no randomness")]
     Randomness,

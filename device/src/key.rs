@@ -12,6 +12,8 @@ use zeroize::Zeroizing;
 use crate::algorithm::{ContentAlgorithm, SignatureAlgorithm};
 use crate::error::SealError;
 use crate::kdf::{self, ContentKey};
+#[cfg(feature = "primitives")]
+use crate::primitive::key::{Curve, Key};
 
 /// A key's name: 1 to 16 bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,6 +74,13 @@ impl Kid {
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
+
+    /// The bytes as text, where they are letters, digits, `-` and `_` alone: what any format can carry.
+    #[cfg(feature = "std")]
+    pub(crate) fn as_text(&self) -> Option<&str> {
+        let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        core::str::from_utf8(&self.0).ok().filter(|text| text.as_bytes().iter().all(plain))
+    }
 }
 
 impl KidContext {
@@ -113,6 +122,14 @@ impl SymmetricKey {
     /// Its name.
     pub const fn kid(&self) -> &Kid {
         &self.kid
+    }
+
+    /// The key as it is, for a format without a derivation: JOSE, CMS.
+    #[cfg(feature = "primitives")]
+    pub(crate) fn underived(&self) -> Key {
+        match &self.material {
+            Material::Master(key) | Material::Plain { key, .. } => Key::symmetric(key).named(self.kid.as_bytes()),
+        }
     }
 
     /// The key and base IV of an algorithm.
@@ -168,6 +185,21 @@ impl SigningKey {
         }
     }
 
+    /// The same key for formats other than the profile's COSE.
+    #[cfg(feature = "primitives")]
+    pub(crate) fn pair(&self) -> Result<Key, SealError> {
+        let key = match (&self.secret, self.public()) {
+            (SigningSecret::Ed25519(seed), PublicKey::Ed25519(x)) => {
+                Key::curve(Curve::Ed25519, &x, &[], Some(seed.as_bytes()))
+            }
+            (SigningSecret::P256(key), PublicKey::P256(x, y)) => {
+                Key::curve(Curve::P256, &x, &y, Some(&*Zeroizing::new(<[u8; 32]>::from(key.to_bytes()))))
+            }
+            _ => Err(SealError::BadKey("private signing")),
+        };
+        Ok(key?.named(self.kid.as_bytes()))
+    }
+
     /// The algorithm that it signs with where none is asked for.
     pub const fn default_algorithm(&self) -> SignatureAlgorithm {
         match self.secret {
@@ -211,6 +243,13 @@ impl Gateway {
     /// Its name.
     pub const fn kid(&self) -> &Kid {
         &self.kid
+    }
+
+    /// The same key for formats other than the profile's COSE.
+    #[cfg(feature = "primitives")]
+    pub(crate) fn public(&self) -> Result<Key, SealError> {
+        let (x, y) = self.coordinates();
+        Ok(Key::curve(Curve::P256, &x, &y, None)?.named(self.kid.as_bytes()))
     }
 
     /// The coordinates of its point.

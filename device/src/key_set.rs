@@ -13,8 +13,10 @@ use zeroize::Zeroizing;
 
 use crate::binding::PROFILE;
 use crate::error::SealError;
+use crate::format::Format;
 use crate::key::{Gateway, Kid, PublicKey, SigningKey, SymmetricKey};
-use crate::seal::{Sealer, Shape};
+use crate::provision::Blueprint;
+use crate::seal::Sealer;
 
 /// A JWK Set.
 #[derive(Default, Deserialize, Serialize)]
@@ -67,6 +69,7 @@ pub struct Jwk {
 /// The members under `"paperknife"` that both sides need.
 #[derive(Clone, Default, Deserialize, Serialize)]
 pub struct Policy {
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) kid_hex: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) profile: Option<String>,
@@ -80,6 +83,8 @@ pub struct Policy {
     pub(crate) paths: Option<Vec<Option<String>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) shapes: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) formats: Option<Vec<String>>,
     /// Absent: derived, as the profile does; null: the key is used as it is.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub(crate) kdf: Option<Option<String>>,
@@ -259,6 +264,17 @@ impl Jwk {
         Self { kty: "oct".to_owned(), k: Some(Base64::of(master)), ..Self::named(kid, policy) }
     }
 
+    /// A symmetric key for one algorithm, used as it is.
+    pub(crate) fn of_secret(kid: &Kid, algorithm: &str, secret: &[u8], policy: &Policy) -> Self {
+        let key = Self { kty: "oct".to_owned(), k: Some(Base64::of(secret)), ..Self::named(kid, policy.clone()) };
+        Self { alg: Some(algorithm.to_owned()), ..key }
+    }
+
+    /// The same key for one algorithm.
+    pub(crate) fn for_algorithm(self, algorithm: Option<&str>) -> Self {
+        Self { alg: algorithm.map(str::to_owned), ..self }
+    }
+
     /// A signing key as the gateway keeps it.
     pub(crate) fn of_public(kid: &Kid, public: PublicKey, policy: &Policy) -> Self {
         let named = Self { usage: Some("sig".to_owned()), ..Self::named(kid, policy.clone()) };
@@ -288,7 +304,11 @@ impl Jwk {
         Self { usage: Some("enc".to_owned()), ..jwk }
     }
 
+    /// A name in text stands as it is, any other as base64url beside its bytes.
     fn named(kid: &Kid, policy: Policy) -> Self {
+        if let Some(text) = kid.as_text() {
+            return Self { kid: Some(text.to_owned()), paperknife: Some(policy), ..Self::default() };
+        }
         let kid_hex = Some(hex::encode(kid.as_bytes()));
         let kid = Some(URL_SAFE_NO_PAD.encode(kid.as_bytes()));
         Self { kid, paperknife: Some(Policy { kid_hex, ..policy }), ..Self::default() }
@@ -297,13 +317,15 @@ impl Jwk {
 
 impl Policy {
     /// What the gateway shall hold a device's key to.
-    pub(crate) fn new(device: &str, audience: &str, paths: &[Option<&str>], shapes: &[Shape]) -> Self {
+    pub(crate) fn new(blueprint: &Blueprint<'_>) -> Self {
+        let Blueprint { device, format, audience, paths, shapes, .. } = *blueprint;
         Self {
             profile: Some(PROFILE.to_owned()),
             device: Some(device.to_owned()),
             audience: Some([audience.to_owned()].into()),
             paths: Some(paths.iter().map(|path| path.map(str::to_owned)).collect()),
             shapes: Some(shapes.iter().map(|shape| shape.name().to_owned()).collect()),
+            formats: (format != Format::Cose).then(|| [format.name().to_owned()].into()),
             ..Self::default()
         }
     }
@@ -345,5 +367,7 @@ const fn what(category: serde_json::error::Category) -> &'static str {
 
 #[cfg(feature = "cose-full")]
 mod cose;
+#[cfg(feature = "primitives")]
+mod material;
 #[cfg(test)]
 mod tests;

@@ -7,10 +7,12 @@
 //! In the order of the data:
 //! - [`key`]: a device's keys and the gateway's public key; private bytes go in and never come out.
 //! - [`sequence`]: the numbers of messages, stored before they are used, and [`device`], which draws them.
-//! - [`senml`]: readings as SenML CBOR.
+//! - [`senml`]: readings as SenML, CBOR or JSON.
 //! - [`seal`]: reading, keys and number to sealed bytes. Beneath it `binding` (what both sides know and nobody sends),
 //!   `header` (maps in shortest form), `kdf`, `aead` and `cbor`.
-//! - `cose` (feature `cose-full`): every other shape of COSE.
+//! - `cose` (feature `cose-full`), `jose` and `cms` (features of the same names): every other shape of COSE; any JWE, JWS
+//!   and CMS, and the profile's shapes in them. Beneath them `primitive`: keys of every type, and what is done with them.
+//! - [`format`]: their names.
 //! - [`key_set`], [`provision`] (feature `std`): key sets for both sides, and whole fleets of new devices.
 
 #![no_std]
@@ -23,15 +25,22 @@ mod aead;
 pub mod algorithm;
 mod binding;
 mod cbor;
+#[cfg(feature = "cms")]
+pub mod cms;
 #[cfg(feature = "cose-full")]
 pub mod cose;
 pub mod device;
 pub mod error;
+pub mod format;
 pub mod header;
+#[cfg(feature = "jose")]
+pub mod jose;
 mod kdf;
 pub mod key;
 #[cfg(feature = "std")]
 pub mod key_set;
+#[cfg(feature = "primitives")]
+pub mod primitive;
 #[cfg(feature = "std")]
 pub mod provision;
 #[cfg(test)]

@@ -6,11 +6,14 @@ use std::collections::BTreeSet;
 use std::string::String;
 use std::vec::Vec;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rand_core::TryCryptoRng;
 
 use crate::algorithm::SignatureAlgorithm;
 use crate::error::SealError;
-use crate::key::{self, Gateway, Kid, SigningKey, SymmetricKey};
+use crate::format::Format;
+use crate::key::{self, Gateway, Kid, PublicKey, SigningKey, SymmetricKey};
 use crate::key_set::{Jwk, KeySet, Policy};
 use crate::seal::{Sealer, Shape};
 
@@ -21,6 +24,8 @@ pub use getrandom::SysRng;
 pub struct Blueprint<'a> {
     /// Its identity.
     pub device: &'a str,
+    /// The format that it seals in.
+    pub format: Format,
     /// The application that it seals for.
     pub audience: &'a str,
     /// The resources that it may write to; it begins with the first. None among them: it may not know.
@@ -53,13 +58,13 @@ pub fn provision<R: TryCryptoRng + ?Sized>(
     kids: &mut Kids,
     rng: &mut R,
 ) -> Result<Provisioned, SealError> {
-    let policy = Policy::new(blueprint.device, blueprint.audience, blueprint.paths, blueprint.shapes);
+    let policy = Policy::new(blueprint);
     let mut made = Provisioned { sealer: bare(blueprint), gateway_keys: Vec::new(), device_keys: Vec::new() };
     if blueprint.shapes.iter().any(|shape| shape.encrypts_symmetrically()) {
-        made.add_symmetric(kids.draw(rng)?, &policy, rng)?;
+        made.add_symmetric(kids.draw_for(blueprint.format, rng)?, blueprint.format, &policy, rng)?;
     }
     if blueprint.shapes.iter().any(|shape| shape.signs()) {
-        made.add_signing(kids.draw(rng)?, blueprint.signature, &policy, rng)?;
+        made.add_signing(kids.draw_for(blueprint.format, rng)?, blueprint, &policy, rng)?;
     }
     Ok(made)
 }
@@ -92,18 +97,33 @@ impl Kids {
         }
         Err(SealError::Randomness)
     }
+
+    /// The same, as text where the format knows no other names.
+    fn draw_for<R: TryCryptoRng + ?Sized>(&mut self, format: Format, rng: &mut R) -> Result<Kid, SealError> {
+        let kid = self.draw(rng)?;
+        match format {
+            Format::Jose => Kid::new(URL_SAFE_NO_PAD.encode(kid.as_bytes()).as_bytes()),
+            Format::Cms | Format::Cose => Ok(kid),
+        }
+    }
 }
 
 impl Provisioned {
     fn add_symmetric<R: TryCryptoRng + ?Sized>(
         &mut self,
         kid: Kid,
+        format: Format,
         policy: &Policy,
         rng: &mut R,
     ) -> Result<(), SealError> {
         let master = key::random::<32, R>(rng)?;
-        self.gateway_keys.push(Jwk::of_master(&kid, &*master, policy));
-        self.device_keys.push(Jwk::of_master(&kid, &*master, policy));
+        let jwk = || match format {
+            Format::Cms => Jwk::of_secret(&kid, "A256KW", &*master, policy),
+            Format::Cose => Jwk::of_master(&kid, &*master, policy),
+            Format::Jose => Jwk::of_secret(&kid, "A256GCM", &*master, policy),
+        };
+        self.gateway_keys.push(jwk());
+        self.device_keys.push(jwk());
         self.sealer.symmetric = Some(SymmetricKey::master(kid, &*master)?);
         Ok(())
     }
@@ -111,20 +131,27 @@ impl Provisioned {
     fn add_signing<R: TryCryptoRng + ?Sized>(
         &mut self,
         kid: Kid,
-        algorithm: SignatureAlgorithm,
+        blueprint: &Blueprint<'_>,
         policy: &Policy,
         rng: &mut R,
     ) -> Result<(), SealError> {
-        let secret = match algorithm {
+        let secret = match blueprint.signature {
             SignatureAlgorithm::Ed25519 => key::random::<32, R>(rng)?,
             SignatureAlgorithm::Es256 | SignatureAlgorithm::Esp256 => key::scalar_bytes(&key::random_scalar(rng)?),
         };
-        let signing = match algorithm {
+        let signing = match blueprint.signature {
             SignatureAlgorithm::Ed25519 => SigningKey::ed25519(kid, &*secret)?,
             SignatureAlgorithm::Es256 | SignatureAlgorithm::Esp256 => SigningKey::p256(kid, &*secret)?,
         };
-        self.gateway_keys.push(Jwk::of_public(signing.kid(), signing.public(), policy));
-        self.device_keys.push(Jwk::of_private(signing.kid(), signing.public(), &*secret, policy));
+        let algorithm = match (blueprint.format, signing.public()) {
+            (Format::Cose, _) => None,
+            (Format::Cms | Format::Jose, PublicKey::Ed25519(_)) => Some("EdDSA"),
+            (Format::Cms | Format::Jose, PublicKey::P256(..)) => Some("ES256"),
+        };
+        let jwk = Jwk::of_public(signing.kid(), signing.public(), policy);
+        self.gateway_keys.push(jwk.for_algorithm(algorithm));
+        let jwk = Jwk::of_private(signing.kid(), signing.public(), &*secret, policy);
+        self.device_keys.push(jwk.for_algorithm(algorithm));
         self.sealer.signing = Some(signing);
         Ok(())
     }

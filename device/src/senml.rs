@@ -1,9 +1,15 @@
 //! Readings as SenML CBOR (RFC 8428 §6), Content-Format 112: one pack, integer labels ascending, numbers in the shortest
-//! exact form.
+//! exact form. With feature `std` also as SenML JSON (§5), Content-Format 110.
 
 use alloc::vec::Vec;
 use core::convert::Infallible;
+#[cfg(feature = "std")]
+use std::string::ToString;
 
+#[cfg(feature = "std")]
+use base64::Engine;
+#[cfg(feature = "std")]
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use half::f16;
 use minicbor::encode::Error;
 
@@ -42,6 +48,25 @@ impl<'a> Reading<'a> {
     pub const fn number(name: &'a str, value: f64) -> Self {
         Self { name, value: Value::Number(value), unit: None, time: None }
     }
+
+    #[cfg(feature = "std")]
+    fn json(&self) -> serde_json::Value {
+        let mut record = serde_json::json!({"n": self.name});
+        if let Some(unit) = self.unit {
+            record["u"] = unit.into();
+        }
+        if let Some(time) = self.time {
+            record["t"] = time.into();
+        }
+        match self.value {
+            Value::Data(bytes) => record["vd"] = URL_SAFE_NO_PAD.encode(bytes).into(),
+            Value::Flag(flag) => record["vb"] = flag.into(),
+            Value::Integer(integer) => record["v"] = integer.into(),
+            Value::Number(float) => record["v"] = float.into(),
+            Value::Text(text) => record["vs"] = text.into(),
+        }
+        record
+    }
 }
 
 /// `[{0: name, ? 1: unit, value, ? 6: time}, …]`
@@ -50,6 +75,13 @@ pub fn pack(readings: &[Reading<'_>]) -> Vec<u8> {
         to.array(readings.len() as u64)?;
         readings.iter().try_for_each(|reading| record(to, reading))
     })
+}
+
+/// `[{"n": name, ? "u": unit, value, ? "t": time}, …]`. What JSON cannot write, a number that is none, becomes null.
+#[cfg(feature = "std")]
+pub fn json(readings: &[Reading<'_>]) -> Vec<u8> {
+    let records: Vec<_> = readings.iter().map(Reading::json).collect();
+    serde_json::Value::Array(records).to_string().into_bytes()
 }
 
 fn record(to: &mut Writer<'_>, reading: &Reading<'_>) -> Result<(), Error<Infallible>> {

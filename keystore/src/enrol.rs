@@ -18,10 +18,12 @@ use crate::records::key::{self, KeyRow, Use};
 use crate::records::now;
 use crate::rest::{Dek, Ring};
 
-/// An imported key, for the operator.
+/// What an import brought, for the operator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Imported {
-    /// Key id.
+    /// `key`, `anchor`, `certificate` (a candidate for paths), `crl`.
+    pub kind: &'static str,
+    /// Key id; of a certificate its SHA-256, of a CRL its issuer's name here.
     pub id: String,
     /// Version.
     pub version: u32,
@@ -29,7 +31,7 @@ pub struct Imported {
     pub kid_hex: String,
     /// Whose key it is; none for the gateway's own.
     pub device: Option<String>,
-    /// The key was there already: its policy was replaced.
+    /// It was there already: its policy, or the CRL, was replaced.
     pub updated: bool,
 }
 
@@ -118,7 +120,12 @@ fn owned(
 fn restate(row: &mut KeyRow, now: i64, draft: &Draft) {
     row.algs.clone_from(&draft.algs);
     row.formats.clone_from(&draft.formats);
+    let names = std::mem::take(&mut row.stated.names);
     row.stated.clone_from(&draft.stated);
+    // Names come from certificates: a key that comes without one keeps those that it has.
+    if row.stated.names.is_empty() {
+        row.stated.names = names;
+    }
     (row.not_before, row.not_after) = draft.validity;
     row.changed = now;
 }
@@ -190,8 +197,9 @@ pub(crate) fn static_sender(ours: &Card, sender: &StaticSender, offline: bool) -
     Some(KeyRef(Arc::new(Entry { card, material, priv_other: None })))
 }
 
-fn imported(row: &KeyRow, updated: bool) -> Imported {
+pub(crate) fn imported(row: &KeyRow, updated: bool) -> Imported {
     Imported {
+        kind: "key",
         id: row.id.clone(),
         version: row.version,
         kid_hex: hex::encode(&row.kid),

@@ -4,10 +4,14 @@ use base64ct::{Base64UrlUnpadded, Encoding};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::certificate::Certificate;
 use crate::key::{Party, Policy};
 use crate::policy::PROFILE;
+use crate::records::certificate::{CertificateRow, CrlRow};
 use crate::records::device::DeviceRow;
 use crate::records::key::KeyRow;
+use crate::trust::policy::AnchorPolicy;
+use crate::trust::revocation::Crl;
 
 /// A key version.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -63,6 +67,101 @@ pub struct DeviceInfo {
     pub created: String,
     /// Key ids.
     pub keys: Vec<String>,
+}
+
+/// A certificate that is recorded beside those that are pinned.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct CertificateInfo {
+    /// SHA-256 of it, hex.
+    pub id: String,
+    /// Tenant.
+    pub tenant: String,
+    /// `anchor`, `candidate`.
+    pub role: &'static str,
+    /// RFC 4514.
+    pub subject: String,
+    /// RFC 4514.
+    pub issuer: String,
+    /// Lower-case hex.
+    pub serial_hex: String,
+    /// Lower-case hex.
+    pub ski_hex: Option<String>,
+    /// RFC 3339.
+    pub not_before: String,
+    /// RFC 3339.
+    pub not_after: String,
+    /// RFC 3339.
+    pub created: String,
+    /// Of an anchor: what is allowed under it. `algs`, `device_from` and `purposes` are empty where nothing is stated.
+    pub policy: Option<Value>,
+}
+
+/// The CRL of an issuer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CrlInfo {
+    /// `crl:` and SHA-256 of the contents of the issuer's Name, hex.
+    pub id: String,
+    /// Tenant.
+    pub tenant: String,
+    /// RFC 4514.
+    pub issuer: String,
+    /// RFC 3339.
+    pub this_update: String,
+    /// RFC 3339. From then on nothing of its issuer is trusted until there is a newer one.
+    pub next_update: Option<String>,
+    /// How many certificates it revokes.
+    pub revoked: usize,
+    /// Whether it can be used: if not, nothing of its issuer is trusted.
+    pub readable: bool,
+    /// Whether a recorded certificate of its issuer signed it.
+    pub verified: bool,
+    /// RFC 3339.
+    pub created: String,
+}
+
+impl CertificateInfo {
+    pub(crate) fn new(row: &CertificateRow, certificate: &Certificate) -> Self {
+        Self {
+            id: row.id.clone(),
+            tenant: row.tenant.clone(),
+            role: if row.anchor.is_some() { "anchor" } else { "candidate" },
+            subject: certificate.subject_text(),
+            issuer: certificate.issuer_text(),
+            serial_hex: hex::encode(certificate.serial()),
+            ski_hex: certificate.ski.as_deref().map(hex::encode),
+            not_before: rfc3339(certificate.not_before),
+            not_after: rfc3339(certificate.not_after),
+            created: rfc3339(row.created),
+            policy: row.anchor.as_ref().map(anchor_json),
+        }
+    }
+}
+
+impl CrlInfo {
+    pub(crate) fn new(row: &CrlRow, crl: &Crl, verified: bool) -> Self {
+        Self {
+            id: format!("crl:{}", row.issuer),
+            tenant: row.tenant.clone(),
+            issuer: crl.issuer_text.clone(),
+            this_update: rfc3339(crl.this_update),
+            next_update: crl.next_update.map(rfc3339),
+            revoked: crl.revoked,
+            readable: crl.list.is_some(),
+            verified,
+            created: rfc3339(row.created),
+        }
+    }
+}
+
+fn anchor_json(policy: &AnchorPolicy) -> Value {
+    json!({
+        "profile": policy.stated.strict_profile.then_some(PROFILE),
+        "formats": policy.formats,
+        "algs": policy.algs,
+        "device_from": policy.device_from,
+        "purposes": policy.purposes,
+        "revocation": if policy.revocation_required { "required" } else { "if_known" },
+    })
 }
 
 impl KeyInfo {

@@ -1,7 +1,9 @@
 #![doc = include_str!("../README.md")]
 
+mod backup;
 mod cache;
 mod cbor;
+mod certificate;
 mod enrol;
 pub mod error;
 mod export;
@@ -20,6 +22,7 @@ mod records;
 mod rest;
 mod root;
 mod tokens;
+pub mod trust;
 mod webhooks;
 
 use std::path::Path;
@@ -30,7 +33,7 @@ pub use enrol::Imported;
 pub use error::{AdminError, OpenError};
 pub use export::{PublicKeyInfo, PublicKeys};
 pub use import::ImportOptions;
-pub use info::{DeviceInfo, KeyInfo};
+pub use info::{CertificateInfo, CrlInfo, DeviceInfo, KeyInfo};
 pub use tokens::{Scope, Token, TokenInfo};
 
 use crate::cache::Cache;
@@ -41,6 +44,8 @@ use crate::records::Records;
 use crate::records::key::{Found, KeyRow};
 use crate::rest::Ring;
 use crate::root::RootKey;
+use crate::trust::paths::Paths;
+use crate::trust::recording::Recorder;
 
 /// Keys tried for one name (cose.md §6).
 const CANDIDATES: u32 = 8;
@@ -57,6 +62,7 @@ pub struct Keystore {
     records: Records,
     ring: Ring,
     cache: Cache,
+    paths: Paths,
     defaults: Defaults,
     /// Nothing is recorded: keys may be without names, and prove themselves.
     offline: bool,
@@ -72,22 +78,41 @@ impl Keystore {
         let root = RootKey::provide(data, &database)?;
         let (records, ring) = Records::open(&database, &root, |tx, ring| enrol::found_gateway(tx, ring))?;
         let seen = AtomicI64::new(records.data_version()?);
-        Ok(Self { records, ring, cache: Cache::new(), defaults, offline: false, seen })
+        Ok(Self { records, ring, cache: Cache::new(), paths: Paths::new(), defaults, offline: false, seen })
     }
 
     /// A keystore in memory, for offline `open`: lenient import (no device needed, algorithms by key type).
     pub fn ephemeral(defaults: Defaults) -> Result<Self, AdminError> {
         let (records, ring) = Records::in_memory(&RootKey::random()?)?;
-        Ok(Self { records, ring, cache: Cache::new(), defaults, offline: true, seen: AtomicI64::new(0) })
+        Ok(Self {
+            records,
+            ring,
+            cache: Cache::new(),
+            paths: Paths::new(),
+            defaults,
+            offline: true,
+            seen: AtomicI64::new(0),
+        })
     }
 
-    /// Imports a JWK, JWK Set, COSE_Key, COSE_KeySet, PEM or DER file: all of its keys or none. A key that is there already, under the same kid
-    /// and device, gets the new policy.
+    /// Imports a JWK, JWK Set, COSE_Key, COSE_KeySet, PEM or DER file, of keys, certificates or CRLs: all of it or nothing.
+    /// A key that is there already, under the same kid and device, gets the new policy. A certificate gives its names to
+    /// one of our keys if it is that key's, else it is an anchor if the options say so, pinned if they name a device and it
+    /// is the first of its file, and else a candidate for paths. Of CRLs the newest that verifies is kept for each issuer.
     pub fn import(&self, bytes: &[u8], options: &ImportOptions) -> Result<Vec<Imported>, AdminError> {
         let drafts = import::read(bytes, options, self.offline)?;
+        let tenant = options.tenant.as_deref().unwrap_or("default");
         self.write(drafts.len() as i64, |transaction, dek| {
-            drafts.iter().map(|draft| enrol::enrol(transaction, &self.ring, dek, self.offline, draft)).collect()
+            let recorder = Recorder { transaction, ring: &self.ring, dek, offline: self.offline, tenant };
+            drafts.into_iter().map(|draft| recorder.record(draft)).collect()
         })
+    }
+
+    /// Takes a password as a key of its own, for PBES2 and for the password recipients of CMS, unless `options` name fewer
+    /// algorithms.
+    pub fn import_password(&self, password: &[u8], options: &ImportOptions) -> Result<Imported, AdminError> {
+        let draft = import::password(password, options, self.offline)?;
+        self.write(1, |transaction, dek| enrol::enrol(transaction, &self.ring, dek, self.offline, &draft))
     }
 
     /// Number of the state of keystore.db; another process's change makes it differ. Drops caches on a change.

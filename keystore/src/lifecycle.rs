@@ -4,17 +4,21 @@
 use rusqlite::{Connection, Transaction};
 
 use crate::Keystore;
+use crate::certificate::Certificate;
 use crate::enrol::thumbprint;
 use crate::error::AdminError;
 use crate::export::{PublicKeyInfo, PublicKeys};
 use crate::generate;
-use crate::info::{DeviceInfo, KeyInfo};
+use crate::info::{CertificateInfo, CrlInfo, DeviceInfo, KeyInfo};
 use crate::key::{Kty, Status};
 use crate::private_key::Secrets;
+use crate::records::certificate::{self, CertificateRow, CrlRow};
 use crate::records::device::{self, DeviceRow};
 use crate::records::key::{self, Found, KeyRow};
 use crate::records::now;
 use crate::rest::{Dek, Tampered};
+use crate::trust::known::Known;
+use crate::trust::revocation::Crl;
 
 impl Keystore {
     /// Every version of every key of a tenant, destroyed ones as tombstones, oldest first.
@@ -103,6 +107,44 @@ impl Keystore {
             keys.extend(PublicKeyInfo::new(&row, &self.unseal(&row)?.material));
         }
         Ok(PublicKeys::new(keys))
+    }
+
+    /// Every certificate of a tenant beside those that are pinned, oldest first.
+    pub fn certificates(&self, tenant: &str) -> Result<Vec<CertificateInfo>, AdminError> {
+        let rows = self.issuers(tenant)?.certificates;
+        let info = |row: &CertificateRow| Some(CertificateInfo::new(row, &Certificate::read(&row.der)?));
+        let whole = |row| info(row).ok_or_else(|| AdminError::Tampered(format!("certificate {}", row.id)));
+        rows.iter().map(whole).collect()
+    }
+
+    /// The CRL of every issuer that has one, oldest first.
+    pub fn crls(&self, tenant: &str) -> Result<Vec<CrlInfo>, AdminError> {
+        let (rows, known) = (self.issuers(tenant)?.crls, Known::new(self.issuers(tenant)?));
+        let info = |row: &CrlRow| {
+            let crl = Crl::read(&row.der)?;
+            Some(CrlInfo::new(row, &crl, known.verifies(&crl)))
+        };
+        rows.iter().map(|row| info(row).ok_or_else(|| AdminError::Tampered(format!("crl {}", row.issuer)))).collect()
+    }
+
+    /// Removes an anchor or a candidate by its id, or a CRL by `crl:` and its issuer's: what needs it is held or refused
+    /// from now on, and what only a CRL stood against is trusted again.
+    pub fn forget(&self, tenant: &str, id: &str) -> Result<(), AdminError> {
+        self.write(0, |transaction, _| {
+            let removed = match id.strip_prefix("crl:") {
+                Some(issuer) => certificate::remove_crl(transaction, tenant, issuer)?,
+                None => certificate::remove(transaction, tenant, id)?,
+            };
+            if removed { Ok(()) } else { Err(AdminError::NotFound(format!("certificate or CRL: {id}"))) }
+        })
+    }
+
+    fn issuers(&self, tenant: &str) -> Result<certificate::Known, AdminError> {
+        let rows = self.records.read(|connection| certificate::known(connection, &self.ring, tenant))?;
+        match rows.tampered.first() {
+            Some(row) => Err(AdminError::Tampered(row.clone())),
+            None => Ok(rows),
+        }
     }
 
     /// Every device of a tenant, by name.

@@ -192,9 +192,8 @@ impl Stated {
     fn shapes(&self, kty: Kty, purpose: Use) -> Vec<Shape> {
         let fit: &[Shape] = match (kty, purpose) {
             (Kty::Symmetric, _) => &[Shape::S, Shape::G],
-            (Kty::Ec2P256, Use::Enc) => &[Shape::P],
-            (Kty::Ec2P256 | Kty::OkpEd25519, _) => &[Shape::G, Shape::P],
-            _ => &[],
+            (_, Use::Enc) => &[Shape::P],
+            (_, Use::Sig) => &[Shape::G, Shape::P],
         };
         let stated =
             |shape: &Shape| self.shapes.as_ref().is_none_or(|stated| stated.iter().any(|name| name == shape.name()));

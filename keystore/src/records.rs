@@ -1,6 +1,8 @@
-//! The keystore's own SQLite file: connections, settings, schema. Rows are in [`key`] and [`device`]; tokens have their
+//! The keystore's own SQLite file: connections, settings, schema. Rows are in [`key`], [`device`] and
+//! [`certificate`]; tokens have their
 //! own room.
 
+pub(crate) mod certificate;
 pub(crate) mod device;
 pub(crate) mod key;
 pub(crate) mod name;
@@ -23,8 +25,12 @@ use crate::rest::{Locked, Ring};
 use crate::root::RootKey;
 
 /// Schema versions in order; a database of version n has had the first n applied.
-const SCHEMA: &[&str] =
-    &[include_str!("records/schema_1.sql"), include_str!("records/schema_2.sql"), include_str!("records/schema_3.sql")];
+const SCHEMA: &[&str] = &[
+    include_str!("records/schema_1.sql"),
+    include_str!("records/schema_2.sql"),
+    include_str!("records/schema_3.sql"),
+    include_str!("records/schema_4.sql"),
+];
 
 /// Set on every connection and read back: a setting that SQLite silently refuses is a failure.
 const SETTINGS: &[(&str, &str, Value)] = &[

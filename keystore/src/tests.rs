@@ -112,7 +112,10 @@ fn k1_other_secrets_are_not_readable_at_rest() {
 fn a_database_of_the_first_schema_is_migrated() {
     let (folder, keystore) = on_disk();
     import(&keystore, &key_set());
-    edit(&keystore, "DROP TABLE key_name; DROP TABLE webhook; PRAGMA user_version = 1");
+    edit(
+        &keystore,
+        "DROP TABLE key_name; DROP TABLE webhook; DROP TABLE certificate; DROP TABLE crl; PRAGMA user_version = 1",
+    );
     drop(keystore);
     let keystore = Keystore::open(folder.path(), defaults()).unwrap();
     assert_eq!(find(&keystore, "01a2b3c4").unwrap(), 1);

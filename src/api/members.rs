@@ -48,6 +48,11 @@ impl Members {
         self.read(|_| Ok(()))
     }
 
+    /// Whether it is there.
+    pub(in crate::api) fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(member, _)| member == name)
+    }
+
     /// The value as it stands.
     pub(in crate::api) fn text(&mut self, name: &str) -> Option<String> {
         let at = self.0.iter().position(|(member, _)| member == name)?;

@@ -7,7 +7,8 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use keystore::AdminError;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
@@ -315,7 +316,15 @@ fn trial(desk: &Desk, subscription: &Subscription) -> Result<Parcel, serde_json:
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::api) struct Rotation {
+    #[serde(default, deserialize_with = "seconds")]
     overlap_s: Option<u32>,
+}
+
+/// A whole number or null: `60.0` is one, too (JSON Schema 2020-12 §6.1.1).
+fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    let Some(number) = Option::<f64>::deserialize(deserializer)? else { return Ok(None) };
+    let seconds = Some(number).filter(|number| number.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(number));
+    seconds.map(|seconds| Some(seconds as u32)).ok_or_else(|| D::Error::custom("not a whole number of seconds"))
 }
 
 #[derive(Serialize)]

@@ -137,7 +137,7 @@ async fn provision(gateway: &Gateway, client: &Client, devices: usize) -> Result
     let (fleet, imported) =
         Fleet::provision(devices, AUDIENCE, &ours).map_err(|error| Failed::said(error.to_string()))?;
     gateway.keystore().import(&imported, &keystore::ImportOptions::default())?;
-    say(format_args!("{devices} devices are provisioned: a third each in shape S, G and P.\n"));
+    say(format_args!("{devices} devices are provisioned: COSE, JOSE and CMS, each in its shapes in turn.\n"));
     Ok(fleet)
 }
 

@@ -35,6 +35,7 @@ use crate::meter::{self, Meter};
 use crate::opening::{House, Owner};
 use crate::rate::Rate;
 use crate::relay::{self, Edge, accounts};
+use crate::store::backup::{self, Epoch};
 use crate::store::failure::Failure;
 use crate::store::outbox::Outbox;
 use crate::store::reader::Reader;
@@ -66,6 +67,9 @@ impl Gateway {
         let watch = Arc::new(Watch { meter, fatal: Notify::new() });
         // The store first: it knows whether another server has the folder.
         let store = Store::open(data, store_limits(config), clock, Arc::clone(&watch) as Arc<dyn Observer>)?;
+        if let Some(Epoch { restored_at, backed_up_at }) = backup::epoch(data)? {
+            tracing::warn!(%restored_at, %backed_up_at, "restored from a backup: what was taken between is not here");
+        }
         let keystore = Arc::new(open_keystore(config)?);
         let house = House::new(Arc::clone(&keystore), reader_limits(config));
         let owner = Owner::start(house, store.ledger.clone(), threads(config))

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use keystore::{ImportOptions, Imported, KeyInfo, Keystore};
+use keystore::{CertificateInfo, CrlInfo, ImportOptions, Imported, KeyInfo, Keystore};
+use serde_json::json;
 
 use crate::cli::{Failed, Place, TENANT, list, read_bytes, say, show};
 
@@ -27,9 +28,15 @@ enum Command {
     #[command(after_help = "\
 Example:
   paperknife keys import devices.jwks --data ./data
-  paperknife keys import sensor.pem --device urn:dev:mac:0024befffe804ff1 --kid-hex 01a2b3c4 --alg ES256 --data ./data")]
+  paperknife keys import sensor.pem --device urn:dev:mac:0024befffe804ff1 --kid-hex 01a2b3c4 --alg ES256 --data ./data
+  paperknife keys import plant-ca.pem --anchor --device-from serial-number --data ./data
+  paperknife keys import sub-ca.pem plant-ca.crl --data ./data
+
+A certificate gives its names to one of the gateway's own keys if it is that key's. Otherwise it is an anchor with
+--anchor, pinned with --device (the first certificate of each file), and else a candidate for paths, which is not trusted
+for being there. Where an issuer has a CRL that is stale, badly signed or unreadable, nothing of that issuer is trusted.")]
     Import(ImportArguments),
-    /// List keys, without a private or symmetric byte
+    /// List keys, without a private or symmetric byte, then certificates and CRLs
     #[command(after_help = "Example:\n  paperknife keys list --json --data ./data")]
     List {
         /// Print JSON
@@ -38,7 +45,7 @@ Example:
         #[command(flatten)]
         place: Place,
     },
-    /// Show every version of a key, with its policy
+    /// Show every version of a key, with its policy; or an anchor, a candidate for paths, a CRL
     #[command(after_help = "Example:\n  paperknife keys show 01997a3c-5d4e-7c21-9f00-3a5b8e7d2c10 --data ./data")]
     Show(Named),
     /// Give one of the gateway's own keys a new version; the one before still opens
@@ -58,6 +65,14 @@ Example:
     /// Take a disabled key back into use
     #[command(after_help = "Example:\n  paperknife keys enable 01997a3c-5d4e-7c21-9f00-3a5b8e7d2c10 --data ./data")]
     Enable(Versioned),
+    /// Remove an anchor, a candidate for paths, or a CRL: what needs it is no longer trusted
+    #[command(after_help = "Example:\n  paperknife keys forget crl:5f2c…e1 --data ./data")]
+    Forget {
+        /// Its id, as `keys list` shows it
+        id: String,
+        #[command(flatten)]
+        place: Place,
+    },
     /// Erase a disabled key for good; a tombstone stays
     #[command(after_help = "Example:\n  paperknife keys destroy 01997a3c-5d4e-7c21-9f00-3a5b8e7d2c10 --data ./data")]
     Destroy(Versioned),
@@ -65,7 +80,7 @@ Example:
 
 #[derive(Args, Debug)]
 struct ImportArguments {
-    /// JWK Set, JWK, PEM or DER; public and private; `-` is standard input
+    /// JWK Set, JWK, COSE_Key, PEM or DER; keys, certificates, chains, CRLs; public and private; `-` is standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// The identity that the keys prove, where the file does not say
@@ -80,6 +95,19 @@ struct ImportArguments {
     /// Profile, where the file does not say
     #[arg(long, value_name = "NAME")]
     profile: Option<String>,
+    /// Trust these certificates of CAs: whom they certify is a sender, under the profile and algorithms given here
+    #[arg(long)]
+    anchor: bool,
+    /// Of an anchor: where certificates name their device: hardware-module, uri, serial-number, common-name. In order;
+    /// default: all four
+    #[arg(long, value_name = "SOURCE,...", value_delimiter = ',', requires = "anchor")]
+    device_from: Vec<String>,
+    /// Of an anchor: extended key usages taken beside clientAuth and anyExtendedKeyUsage
+    #[arg(long, value_name = "OID,...", value_delimiter = ',', requires = "anchor")]
+    purpose: Vec<String>,
+    /// Of an anchor: trust nothing whose issuer has no CRL here
+    #[arg(long, requires = "anchor")]
+    revocation_required: bool,
     #[command(flatten)]
     place: Place,
 }
@@ -116,8 +144,12 @@ fn kid(text: &str) -> Result<Kid, hex::FromHexError> {
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failed> {
     match &arguments.command {
         Command::Import(asked) => import(asked)?,
-        Command::List { json, place } => list(&place.keystore()?.keys(TENANT)?, *json, line),
-        Command::Show(asked) => show_versions(&asked.place.keystore()?, asked)?,
+        Command::List { json, place } => list_all(&place.keystore()?, *json)?,
+        Command::Show(asked) => show_one(&asked.place.keystore()?, asked)?,
+        Command::Forget { id, place } => {
+            place.keystore()?.forget(TENANT, id)?;
+            say(format_args!("forgot {}", id.escape_debug()));
+        }
         Command::Rotate(asked) => {
             let rotated = asked.place.keystore()?.rotate(TENANT, &asked.id)?;
             show(&rotated, asked.json, line);
@@ -148,6 +180,10 @@ fn import(asked: &ImportArguments) -> Result<(), Failed> {
         profile: asked.profile.clone(),
         algs: asked.alg.clone(),
         also: Vec::new(),
+        anchor: asked.anchor,
+        device_from: asked.device_from.clone(),
+        purposes: asked.purpose.clone(),
+        revocation_required: asked.revocation_required,
     };
     for file in &asked.files {
         let imported = keystore.import(&read_bytes(file)?, &options);
@@ -159,6 +195,9 @@ fn import(asked: &ImportArguments) -> Result<(), Failed> {
 
 fn import_line(key: &Imported) -> String {
     let what = if key.updated { "updated" } else { "imported" };
+    if key.kind != "key" {
+        return format!("{what} {} {}", key.kind, key.id);
+    }
     format!(
         "{what} {} version {} kid {} {}",
         key.id,
@@ -168,10 +207,48 @@ fn import_line(key: &Imported) -> String {
     )
 }
 
-fn show_versions(keystore: &Keystore, asked: &Named) -> Result<(), Failed> {
+/// Keys are the list that the API gives; certificates and CRLs stand beside it.
+fn list_all(keystore: &Keystore, json: bool) -> Result<(), Failed> {
+    let (keys, certificates, crls) = (keystore.keys(TENANT)?, keystore.certificates(TENANT)?, keystore.crls(TENANT)?);
+    if json {
+        let all = json!({ "items": keys, "next": null, "certificates": certificates, "crls": crls });
+        say(format_args!("{all:#}"));
+        return Ok(());
+    }
+    keys.iter().for_each(|key| say(line(key)));
+    certificates.iter().for_each(|certificate| say(certificate_line(certificate)));
+    crls.iter().for_each(|crl| say(crl_line(crl)));
+    Ok(())
+}
+
+fn show_one(keystore: &Keystore, asked: &Named) -> Result<(), Failed> {
+    if let Some(certificate) = keystore.certificates(TENANT)?.iter().find(|of| of.id == asked.id) {
+        let policy = certificate.policy.as_ref().map(|policy| format!("\n{policy:#}")).unwrap_or_default();
+        show(certificate, asked.json, |of| format!("{}{policy}", certificate_line(of)));
+        return Ok(());
+    }
+    if let Some(crl) = keystore.crls(TENANT)?.iter().find(|of| of.id == asked.id) {
+        show(crl, asked.json, crl_line);
+        return Ok(());
+    }
     let versions = keystore.key(TENANT, &asked.id)?;
     list(&versions, asked.json, |key| format!("{}\n{:#}", line(key), key.policy));
     Ok(())
+}
+
+fn certificate_line(of: &CertificateInfo) -> String {
+    let (subject, issuer) = (of.subject.escape_debug(), of.issuer.escape_debug());
+    format!("{}  {:9}  {subject}  by {issuer} serial {}  until {}", of.id, of.role, of.serial_hex, of.not_after)
+}
+
+fn crl_line(of: &CrlInfo) -> String {
+    let until = of.next_update.as_deref().unwrap_or("(not said)");
+    let fault = match (of.readable, of.verified) {
+        (false, _) => "  CANNOT BE READ: nothing of this issuer is trusted",
+        (true, false) => "  signed by no certificate that is recorded",
+        (true, true) => "",
+    };
+    format!("{}  {}  {} revoked  until {until}{fault}", of.id, of.issuer.escape_debug(), of.revoked)
 }
 
 /// Names come from files of others: escaped, so that no control character reaches the terminal.

@@ -7,8 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use clap::{Args, ValueEnum};
 
-use keystore::key::Algorithm;
-use keystore::{Defaults, ImportOptions, Keystore};
+use keystore::Defaults;
 use serde_json::{Value, json};
 
 use crate::cli::{Failed, now, read_bytes, say};
@@ -21,6 +20,7 @@ use crate::payload::Payload;
 use crate::store::ledger::{Finding, Held};
 
 mod explain;
+mod given;
 
 /// Open one envelope, offline; print one JSON verdict
 #[derive(Args, Debug)]
@@ -29,9 +29,19 @@ pub(super) struct Arguments {
     /// Keys: a JWK Set or JWK, with private or public members
     #[arg(long, value_name = "FILE")]
     pub(super) jwks: Vec<PathBuf>,
-    /// Keys: PEM or DER private keys, public keys and certificates
+    /// Keys: PEM or DER private keys, public keys and certificates. A certificate gives its names to its private key; with
+    /// `--anchors` any other is only a candidate for a path, without them that of a device proves itself
     #[arg(long, value_name = "FILE")]
     pub(super) key: Vec<PathBuf>,
+    /// Certificates of CAs, PEM or DER: whom one of them certifies is a sender
+    #[arg(long, value_name = "PEM")]
+    pub(super) anchors: Vec<PathBuf>,
+    /// CRL, PEM or DER: of its issuer's certificates, those that it names are revoked, and where it cannot be used all are
+    #[arg(long, value_name = "FILE")]
+    pub(super) crl: Vec<PathBuf>,
+    /// A file with a password, for envelopes that were sealed under one; one newline at its end is dropped
+    #[arg(long, value_name = "FILE")]
+    pub(super) password_file: Option<PathBuf>,
     /// The path that the relay claims
     #[arg(long)]
     pub(super) path: Option<String>,
@@ -146,7 +156,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failed> {
         cose_type: arguments.cose_type.map(crate::item::CoseType::from),
     };
     let off = opening::off_by_default(&compat, envelope::family(&sealed.bytes, sealed.cose_type));
-    let house = house(arguments, &off)?;
+    let given = given::Given::read(arguments)?;
+    let audience: Vec<_> = arguments.audience.iter().cloned().collect();
+    let keystore = given.keystore(Defaults { audience: audience.clone() }, &off)?;
+    let house = House::new(keystore.into(), envelope::Limits::default());
     let detached = arguments.detached.as_deref().map(read_bytes).transpose()?;
     let claims = Claims { endpoint: arguments.endpoint.clone(), path: arguments.path.clone(), ..Claims::default() };
     let arrival = Arrival {
@@ -170,38 +183,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failed> {
     };
     let mut verdict = with_claims(verdict, &claims);
     if arguments.explain && code != 0 {
-        let scene = scene(arguments, arrival, off)?;
+        let contexts = arguments.context.iter().map(|context| context.0.clone()).collect();
+        let (keys, given) = (given.records(), given.without_records());
+        let scene = explain::Scene { keys, given, off, audience, arrival, contexts };
         verdict["explanation"] = json!(explain::run(&scene, &sealed)?);
     }
     say(verdict);
     Ok(ExitCode::from(code))
-}
-
-/// What `--explain` may vary.
-fn scene<'a>(arguments: &Arguments, arrival: Arrival<'a>, off: Vec<Algorithm>) -> Result<explain::Scene<'a>, Failed> {
-    let (mut keys, mut opaque) = (Vec::new(), Vec::new());
-    for file in arguments.jwks.iter().chain(&arguments.key) {
-        let bytes = read_bytes(file)?;
-        match serde_json::from_slice(&bytes) {
-            Ok(json) => keys.push(json),
-            Err(_) => opaque.push(bytes),
-        }
-    }
-    let audience = arguments.audience.iter().cloned().collect();
-    let contexts = arguments.context.iter().map(|context| context.0.clone()).collect();
-    Ok(explain::Scene { keys, opaque, off, audience, arrival, contexts })
-}
-
-/// The keys of this call, in memory, and the rooms' limits. `off`: what those that name no algorithm may run beside.
-fn house(arguments: &Arguments, off: &[Algorithm]) -> Result<House, Failed> {
-    let audience = arguments.audience.iter().cloned().collect();
-    let keystore = Keystore::ephemeral(Defaults { audience }).map_err(|error| Failed::said(error.to_string()))?;
-    for file in arguments.jwks.iter().chain(&arguments.key) {
-        let options = ImportOptions { also: off.to_vec(), ..ImportOptions::default() };
-        let imported = keystore.import(&read_bytes(file)?, &options);
-        imported.map_err(|error| Failed::said(format!("{}: {error}", file.display())))?;
-    }
-    Ok(House::new(keystore.into(), envelope::Limits::default()))
 }
 
 fn opened(facts: &Facts, payload: &Payload) -> Value {

@@ -86,7 +86,7 @@ fn what_is_commented_out_is_known_too() {
     };
     let text: Vec<String> = DEFAULTS.lines().map(open).collect();
     let loaded = parse(Path::new("t.toml"), &text.join("\n")).unwrap();
-    assert!(loaded.idle.len() > 30, "{:?}", loaded.idle);
+    assert!(loaded.idle.len() > 25, "{:?}", loaded.idle);
 }
 
 #[test]

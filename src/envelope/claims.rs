@@ -14,6 +14,8 @@ pub struct Claims {
     pub aud: Vec<String>,
     /// Issued at, seconds since the epoch.
     pub iat: Option<i64>,
+    /// When it says it was signed, seconds since the epoch: reported where there is no `iat`, and never judged.
+    pub signed_at: Option<i64>,
     /// Not to be opened from then on, seconds since the epoch.
     pub exp: Option<i64>,
     /// Not to be opened before, seconds since the epoch.

@@ -11,12 +11,15 @@ use crate::guard::{Arrival, Denied};
 use crate::item::{Format, Reason};
 
 mod binding;
+pub mod cms;
 pub mod cose;
 pub mod jose;
 
 /// The keys that an envelope names, and how it does.
 #[derive(Clone, Debug)]
 pub enum Candidates {
+    /// Of a CMS message.
+    Cms(Vec<cms::Candidate>),
     /// Of a COSE message.
     Cose(Vec<cose::Candidate>),
     /// Of a JWE or JWS.
@@ -25,8 +28,9 @@ pub enum Candidates {
 
 /// A layer that may be tried.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "COSE, the common case, shall cost no allocation")]
 pub enum Admitted {
+    /// A CMS message.
+    Cms(cms::Admitted),
     /// A COSE message.
     Cose(cose::Admitted),
     /// A JWE or JWS.
@@ -36,18 +40,22 @@ pub enum Admitted {
 impl Admitted {
     /// The keys whose tags are so short that a forger may hope (threats.md §2).
     pub fn short_tagged(&self) -> impl Iterator<Item = &KeyRef> {
-        let of_cose = match self {
-            Self::Cose(admitted) => Some(admitted.short_tagged()),
+        let (of_cms, of_cose) = match self {
+            Self::Cms(admitted) => (Some(admitted.short_tagged()), None),
+            Self::Cose(admitted) => (None, Some(admitted.short_tagged())),
             // no tag of JOSE is shorter than 16 octets
-            Self::Jose(_) => None,
+            Self::Jose(_) => (None, None),
         };
-        of_cose.into_iter().flatten()
+        of_cms.into_iter().flatten().chain(of_cose.into_iter().flatten())
     }
 }
 
 /// Admits a layer under the keys that fit it; else says why none does.
 pub fn admit(envelope: Envelope, candidates: Candidates, arrival: &Arrival<'_>) -> Result<Admitted, Denied> {
     match (envelope, candidates) {
+        (Envelope::Cms(message), Candidates::Cms(candidates)) => {
+            cms::admit(message, candidates, arrival).map(Admitted::Cms)
+        }
         (Envelope::Cose(message), Candidates::Cose(candidates)) => {
             cose::admit(message, candidates, arrival).map(Admitted::Cose)
         }

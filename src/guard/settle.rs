@@ -28,11 +28,18 @@ pub fn settle(opened: Opened, arrival: &Arrival<'_>) -> Result<Settled, Denied> 
 }
 
 /// The layer that authenticates the sender: the innermost that can. A signature around what anybody could have encrypted
-/// to our public key says who passed it on, and not who wrote it (threats.md A14).
+/// to our public key says who passed it on, and not who wrote it (threats.md A14); in CMS, where that is common, it counts
+/// and is flagged (cms.md §3).
 fn sender(layers: &[ProvenLayer]) -> Option<&ProvenLayer> {
     let at = layers.iter().rposition(ProvenLayer::proves_sender)?;
     let passed_on = layers[at].is_signed() && layers[at + 1..].iter().any(ProvenLayer::is_aead);
-    layers.get(at).filter(|_| !passed_on)
+    layers.get(at).filter(|layer| !passed_on || layer.format() == Format::Cms)
+}
+
+/// Whether the sender's signature is around ciphertext.
+fn signs_ciphertext(layers: &[ProvenLayer]) -> bool {
+    let at = layers.iter().rposition(ProvenLayer::proves_sender);
+    at.is_some_and(|at| layers[at].is_signed() && layers[at + 1..].iter().any(|layer| !layer.is_signed()))
 }
 
 fn judge(opened: &Opened, sender: Option<&ProvenLayer>, arrival: &Arrival<'_>) -> Result<Vec<Flag>, Denied> {
@@ -47,6 +54,7 @@ fn judge(opened: &Opened, sender: Option<&ProvenLayer>, arrival: &Arrival<'_>) -
         agreement(layers)?;
         flags.extend(endpoint(sender.key(), arrival)?);
         addressed(sender)?;
+        flags.extend(signs_ciphertext(layers).then_some(Flag::SignsCiphertext));
     }
     flags.extend(freshness(layers, arrival.received_at)?);
     if arrival.judges_expiry {
@@ -194,6 +202,12 @@ fn issued_at(layers: &[ProvenLayer]) -> Option<Timestamp> {
     claimed.map(Timestamp::from_seconds)
 }
 
+/// The same, but reported only.
+fn signed_at(layers: &[ProvenLayer]) -> Option<Timestamp> {
+    let claimed = layers.iter().rev().find_map(|layer| layer.claims().and_then(|claims| claims.signed_at));
+    claimed.map(Timestamp::from_seconds)
+}
+
 fn content(opened: &Opened, sender: Option<&ProvenLayer>) -> Result<(), Denied> {
     let Some(policy) = policy(opened.proof(), sender) else { return Ok(()) };
     if opened.content().len() > policy.max_plaintext {
@@ -252,8 +266,8 @@ fn facts(opened: Opened, flags: Vec<Flag>) -> Facts {
     let max_readings = policy.map_or(0, |policy| policy.max_readings);
     let max_future_s = policy.map_or(0, |policy| policy.max_future_s);
     let max_silence_s = policy.and_then(|policy| policy.max_silence_s);
-    let format = layers.first().map_or(Format::Cose, ProvenLayer::format);
-    let structure = layers.first().map_or("", ProvenLayer::structure);
+    let outermost = layers.first().map(|layer| (layer.format(), layer.structure()));
+    let (format, structure) = proof.outside().or(outermost).unwrap_or((Format::Cose, ""));
     let (layer_summaries, proven) = (layers.iter().map(summary).collect(), proven(layers, sender));
     let (sequenced, content_type) = (sequenced(layers), content_type(proof, sender));
     let (content, identity) = opened.into_content();
@@ -297,7 +311,7 @@ fn proven(layers: &[ProvenLayer], sender: Option<&ProvenLayer>) -> Proven {
         key_management_alg: layers.iter().find_map(ProvenLayer::management).map(str::to_owned),
         sequence: sender.and_then(ProvenLayer::sequence),
         kid_context: sender.and_then(ProvenLayer::kid_context).map(<[u8]>::to_vec),
-        issued_at: issued_at(layers).filter(|_| sender.is_some()),
+        issued_at: issued_at(layers).or_else(|| signed_at(layers)).filter(|_| sender.is_some()),
         audience: bound.and_then(|binding| binding.audience.clone()).or_else(|| claimed_audience(sender?)),
         path: bound.and_then(|binding| binding.path.clone()),
         countersignatures: verified(layers),

@@ -13,6 +13,8 @@ pub enum Flag {
     EndpointMismatch,
     /// Issued longer ago than `late_after_s`.
     Late,
+    /// The sender's signature is around ciphertext, whose content it need not know (cms.md §3).
+    SignsCiphertext,
 }
 
 impl Flag {
@@ -21,6 +23,7 @@ impl Flag {
         match self {
             Self::EndpointMismatch => "endpoint_mismatch",
             Self::Late => "late",
+            Self::SignsCiphertext => "signs_ciphertext",
         }
     }
 }

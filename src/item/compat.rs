@@ -25,18 +25,48 @@ macro_rules! departures {
 departures! {
     /// b64 false that crit does not name (RFC 7797 §6).
     B64NoCrit = "b64-no-crit",
+    /// CMS: AES-CBC and nothing around it that is authentic.
+    CbcBare = "cbc-bare",
+    /// CMS: AES-CBC around a signature.
+    CbcSignInside = "cbc-sign-inside",
+    /// CMS: AES-CBC under a signature that is verified.
+    CbcUnderSignature = "cbc-under-signature",
+    /// CMS: compression with a signature around or inside.
+    Compressed = "compressed",
+    /// CMS: compression without a signature.
+    CompressedBare = "compressed-bare",
     /// Verify countersignatures of the older form, labels 7 and 9 (RFC 8152 §4.5).
     CountersignV1 = "countersign-v1",
     /// ES512 with a P-256 key and the like (RFC 9053 §2.1).
     CurveHashMix = "curve-hash-mix",
+    /// CMS: data that nothing protects.
+    Data = "data",
+    /// CMS: a digest that nothing protects.
+    DigestedData = "digested-data",
     /// Ed448 signatures.
     Ed448 = "ed448",
+    /// A certificate for whatever purpose.
+    EkuAny = "eku-any",
+    /// CMS: encryption that nothing authenticates, under a key that is shared.
+    EncryptedData = "encrypted-data",
+    /// CMS: a GCM nonce of 8 to 16 octets.
+    GcmNonce = "gcm-nonce",
+    /// CMS: tags of 12 to 15 octets.
+    IcvShort = "icv-short",
     /// Indefinite lengths.
     IndefiniteLength = "indefinite-length",
     /// Direct key derivation without salt and PartyU nonce.
     KdfNoNonce = "kdf-no-nonce",
+    /// CMS: key derivation with SHA-1 or SHA-224.
+    KdfSha1 = "kdf-sha1",
+    /// CMS: a signature without signed attributes.
+    NoSignedAttrs = "no-signed-attrs",
     /// Integers and lengths longer than need be.
     NonMinimal = "non-minimal",
+    /// CMS: RSAES-OAEP with SHA-1.
+    OaepSha1 = "oaep-sha1",
+    /// CMS: keys from passwords.
+    Password = "password",
     /// Keys from passwords, PBES2 (RFC 7518 §4.8).
     Pbes2 = "pbes2",
     /// RSAES-PKCS1-v1_5 (RFC 7518 §4.2).
@@ -45,8 +75,16 @@ departures! {
     RsaOaep = "rsa-oaep",
     /// RSAES-OAEP with SHA-1, of COSE.
     RsaOaepSha1 = "rsa-oaep-sha1",
+    /// CMS: RSAES-PKCS1-v1_5, with implicit rejection.
+    RsaPkcs1v15 = "rsa-pkcs1v15",
+    /// CMS: SHA-3.
+    Sha3 = "sha3",
+    /// CMS: multipart/signed, and a MIME entity within a message.
+    SmimeEntity = "smime-entity",
     /// kid as text.
     TextKid = "text-kid",
+    /// CMS: 3DES, as cipher and as key wrap.
+    TripleDes = "3des",
     /// Encryption to our public key with nobody known behind it.
     UnauthenticatedSender = "unauthenticated-sender",
     /// The algorithm in unprotected headers only (RFC 9052 §3.1, RFC 7515 §7.2.1).

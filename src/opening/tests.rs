@@ -5,6 +5,7 @@ use std::sync::Arc;
 use keystore::{Defaults, ImportOptions, Keystore};
 use paperknife_device::algorithm::{ContentAlgorithm, SignatureAlgorithm};
 use paperknife_device::device::Device;
+use paperknife_device::format::Format;
 use paperknife_device::key::{Kid, SymmetricKey};
 use paperknife_device::key_set::KeySet;
 use paperknife_device::provision::{Blueprint, Kids, Provisioned, SysRng, provision};
@@ -18,11 +19,11 @@ use crate::envelope::Limits;
 use crate::guard::settled::{Facts, Flag};
 use crate::item::{Claims, ItemId, Origin, Reason, Sealed, Taken, Timestamp};
 
-mod cookbook;
+mod jose;
+mod openssl_cms;
 mod round_trips;
 mod shapes;
 mod working_group;
-mod wycheproof_jose;
 
 const PATH: &str = "/19/0/0";
 const AUDIENCE: &str = "https://gw.example";
@@ -65,6 +66,7 @@ impl Scene {
         let ours = KeySet::from_json(json!({"keys": [private]}).to_string().as_bytes()).unwrap().gateway().unwrap();
         let blueprint = Blueprint {
             device: "urn:dev:test:1",
+            format: Format::Cose,
             audience: AUDIENCE,
             paths: &[Some(PATH), Some("/19/1/0")],
             shapes: &[shape],

@@ -19,6 +19,11 @@ impl Glob {
         (1..=MAX).contains(&pattern.len()).then(|| Self(pattern.to_owned()))
     }
 
+    /// For SQLite's `GLOB`, which knows the same two signs, and sets of characters beside.
+    pub(in crate::store) fn sql(&self) -> String {
+        self.0.replace('[', "[[]")
+    }
+
     /// Whether the whole of `text` fits.
     pub fn matches(&self, text: &str) -> bool {
         let (pattern, text) = (self.0.as_bytes(), text.as_bytes());

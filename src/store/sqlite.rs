@@ -24,6 +24,7 @@ pub(in crate::store) mod changes;
 pub(in crate::store) mod concluding;
 pub(in crate::store) mod connection;
 mod devices;
+mod edges;
 pub(in crate::store) mod handover;
 pub(in crate::store) mod health;
 pub(in crate::store) mod lock;
@@ -37,6 +38,7 @@ mod recent;
 pub(in crate::store) mod sequences;
 mod taking;
 mod tally;
+mod timeline;
 mod upkeep;
 pub(in crate::store) mod waiting;
 

@@ -2,6 +2,7 @@
 
 use paperknife_device::algorithm::SignatureAlgorithm;
 use paperknife_device::device::Device;
+use paperknife_device::format::Format;
 use paperknife_device::key_set::KeySet;
 use paperknife_device::provision::{Blueprint, Kids, SysRng, provision};
 use paperknife_device::seal::{Options, Shape};
@@ -39,6 +40,7 @@ fn devices_of(gateway: &Gateway, count: usize, shapes: &[Shape]) -> Vec<Simulate
         let (name, shape) = (format!("urn:dev:test:{nth}"), shapes[nth % shapes.len()]);
         let blueprint = Blueprint {
             device: &name,
+            format: Format::Cose,
             audience: AUDIENCE,
             paths: &[Some(PATH)],
             shapes: &[shape],

@@ -8,7 +8,9 @@
 )]
 
 mod administration;
+mod analysts;
 mod audit;
+mod backup;
 mod crash;
 mod demo;
 mod disk;
@@ -24,7 +26,9 @@ mod peers;
 mod powercut;
 mod profile;
 mod relay;
+mod schema;
 mod strain;
+mod threats;
 mod tidy;
 mod timing;
 mod vectors;

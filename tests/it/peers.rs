@@ -1,5 +1,6 @@
 //! Peers that we did not write. Here pycose opens shapes S and G as `device/` seals them, and we open what pycose seals;
-//! every other shape of COSE, with python-cwt beside it, is in `cose`.
+//! every other shape of COSE, with python-cwt beside it, is in `cose`; JOSE with jwcrypto and josekit in `jose`; CMS with
+//! OpenSSL in `cms`.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -8,10 +9,12 @@ use std::process::{Command, Stdio};
 use crate::gateway::Gateway;
 use serde_json::{Value, json};
 
+mod cms;
 mod cose;
+mod jose;
 
 /// The interpreter with the peers, made by `make test`.
-fn python() -> PathBuf {
+pub(crate) fn python() -> PathBuf {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("a target folder");
     let python = target.join("peers-venv/bin/python");
     assert!(python.is_file(), "{} is not there: run `make peers` (`make test` does)", python.display());
@@ -34,6 +37,49 @@ pub(crate) fn ask_peer(script: &str, questions: &[Value]) -> Vec<Value> {
     writer.join().unwrap().unwrap();
     assert!(output.status.success());
     String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// Rows by name, and what became of each.
+pub(crate) type Judged = Vec<(String, Result<(), String>)>;
+
+/// Prints which rows ran and which the library lacks. Fails where one that must run did not, or one that is listed as
+/// lacking did.
+pub(crate) fn judge(what: &str, rows: Judged, lacks: &[&[&str]]) {
+    let lacking = |name: &str| lacks.concat().iter().any(|known| name.starts_with(known));
+    let mut wrong = Vec::new();
+    println!("{what}");
+    let unknown = lacks.concat().into_iter().filter(|known| !rows.iter().any(|(name, _)| name.starts_with(known)));
+    let unknown: Vec<_> = unknown.collect();
+    for (name, outcome) in rows {
+        match (outcome, lacking(&name)) {
+            (Ok(()), false) => println!("  ran    {name}"),
+            (Err(_), true) => println!("  lacks  {name}"),
+            (Ok(()), true) => wrong.push(format!("{name}: listed as lacking, and ran")),
+            (Err(said), false) => wrong.push(format!("{name}: {said}")),
+        }
+    }
+    wrong.extend(unknown.into_iter().map(|known| format!("{known}: listed as lacking, and no row")));
+    assert!(wrong.is_empty(), "{what}:\n{}", wrong.join("\n"));
+}
+
+/// The test key of that kid, private members and all.
+pub(crate) fn jwk(kid: &str) -> Value {
+    let set: Value = serde_json::from_slice(&key_file()).unwrap();
+    let found = set["keys"].as_array().unwrap().iter().find(|key| key["kid"] == kid);
+    found.unwrap_or_else(|| panic!("no test key {kid}")).clone()
+}
+
+pub(crate) fn public(mut jwk: Value) -> Value {
+    if jwk["kty"] != "oct" {
+        for secret in ["d", "p", "q", "dp", "dq", "qi", "priv"] {
+            jwk.as_object_mut().unwrap().remove(secret);
+        }
+    }
+    jwk
+}
+
+fn key_file() -> Vec<u8> {
+    std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/keys.jwks.json")).unwrap()
 }
 
 /// The keys of profile.md §10.

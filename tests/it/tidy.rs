@@ -51,7 +51,7 @@ const ROOMS: &[Room] = &[
     Room("guard/admit", "binding cose cms jose", "guard item envelope keystore/key"),
     Room("guard/settle", "", "item guard guard/sequence guard/settled open keystore/key"),
     Room("guard", "", "item"),
-    Room("open", "cose cms jose", "item codec envelope guard guard/admit keystore sha2"),
+    Room("open", "certificate cose cms jose", "item codec envelope guard guard/admit keystore sha2"),
     Room("payload", "*", "codec item serde serde_json base64 minicbor jiff"),
     // asked by the command line alone: to a relay or an API client it would be an oracle
     Room("opening/explain", "", "item guard opening serde"),
@@ -68,6 +68,7 @@ const ROOMS: &[Room] = &[
     Room("store/outbox", "", STORE),
     Room("store/event", "", STORE),
     Room("store/glob", "", STORE),
+    Room("store/backup", "", STORE),
     Room("store/subscription", "", STORE),
     Room("store", "*", STORE),
     Room("meter", "process", "item store store/reader store/subscription uuid metrics metrics_exporter_prometheus"),

@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 use paperknife_device::algorithm::SignatureAlgorithm;
+use paperknife_device::format::Format;
 use paperknife_device::key::Gateway;
 use paperknife_device::provision::{self, Blueprint, Kids, Provisioned, SysRng};
 use paperknife_device::seal::Shape;
 
-use super::{Fault, parse_shape, print, read_gateway, write_key_set};
+use super::{Fault, parse_format, parse_shape, print, read_gateway, write_key_set};
 
 /// Make devices: key sets for the gateway to import and for the devices to keep
 #[derive(Args)]
@@ -39,6 +40,9 @@ pub(super) struct Fleet {
     /// Shapes that the devices send: S, G, P
     #[arg(long = "shape", value_name = "SHAPE", value_delimiter = ',', default_value = "S", value_parser = parse_shape)]
     pub(super) shapes: Vec<Shape>,
+    /// Format that they seal in: cose, jose, or cms, which has no shape G
+    #[arg(long, value_name = "FORMAT", default_value = "cose", value_parser = parse_format)]
+    pub(super) format: Format,
     /// Application that they seal for
     #[arg(long, value_name = "NAME", default_value = "paperknife")]
     audience: String,
@@ -68,6 +72,9 @@ impl Fleet {
         if gateway.is_none() && self.shapes.contains(&Shape::P) {
             return Err(Fault::NoGateway("--gateway".to_owned()));
         }
+        if self.format == Format::Cms && self.shapes.contains(&Shape::G) {
+            return Err(Fault::NoShape);
+        }
         let mut kids = Kids::default();
         (1..=count).map(|number| self.device(number, gateway, &mut kids)).collect()
     }
@@ -78,6 +85,7 @@ impl Fleet {
         let signature = if self.ed25519 { SignatureAlgorithm::Ed25519 } else { SignatureAlgorithm::Esp256 };
         let blueprint = Blueprint {
             device: &device,
+            format: self.format,
             audience: &self.audience,
             paths: &paths,
             shapes: &self.shapes,

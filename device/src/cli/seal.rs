@@ -1,18 +1,24 @@
-//! `seal`: one reading, one message. Of a shape of the profile, or any structure of COSE (`structure`).
+//! `seal`: one reading, one message. Of a shape of the profile in any format, or any structure (`structure`, `jose`,
+//! `cms`).
 
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use jiff::Timestamp;
 use paperknife_device::algorithm::{ContentAlgorithm, SignatureAlgorithm};
+use paperknife_device::cms::profile as cms_profile;
 use paperknife_device::device::Device;
+use paperknife_device::format::Format;
+use paperknife_device::jose::profile as jose_profile;
 use paperknife_device::key::KidContext;
 use paperknife_device::provision::SysRng;
 use paperknife_device::seal::{Options, Sealer, Shape};
 use paperknife_device::sequence::file::FileStorage;
 
-use super::{Fault, file, keys, parse_shape, print, read_content, read_gateway, read_key_set};
+use super::{Fault, file, keys, parse_format, parse_shape, print, read_content, read_gateway, read_key_set};
 
+mod cms;
+mod jose;
 mod structure;
 
 /// Seal one reading; the sealed bytes go to standard output
@@ -25,17 +31,22 @@ A device of shape S seals a SenML CBOR reading and says when:
 The state file keeps the next sequence number of each key: it is written before a number is used.
 Never copy it or set it back, and never use one key in two places: a number used twice gives the key away.
 
-Any structure of COSE, for other systems and tests; nonces and numbers are then the caller's care:
+Any structure of COSE, JOSE or CMS, for other systems and tests; nonces and numbers are then the caller's care:
   paperknife-device seal --structure encrypt0 --alg A128GCM --key keys.json#k1 reading.cbor > sealed.cbor
   paperknife-device seal --structure encrypt --alg A256GCM --recipient ECDH-ES+A256KW:gateway.json#gw \\
     --recipient A128KW:keys.json#kek reading.cbor > sealed.cbor
   paperknife-device seal --structure mac --alg 'HMAC 256/256' --recipient direct+HKDF-SHA-256:keys.json \\
     --salt 0011223344556677 reading.cbor > sealed.cbor
+  paperknife-device seal --structure jwe --alg A128GCM --recipient ECDH-ES+A128KW:gateway.json#gw reading.json > sealed.jose
+  paperknife-device seal --structure signed-data --signer ES256:mine.json reading.cbor > signed.der
   paperknife-device seal --structure sign --signer ES256:mine.json --signer EdDSA:hers.json --aad 00ff - > signed.cbor")]
 pub(super) struct Arguments {
     /// S: encrypted; G: signed, then encrypted; P: signed, then encrypted to the gateway's public key
     #[arg(long, value_parser = parse_shape, requires_all = ["key", "state"], required_unless_present = "structure")]
     shape: Option<Shape>,
+    /// Format of a shape: cose, jose, or cms, which has no shape G
+    #[arg(long, value_name = "FORMAT", default_value = "cose", value_parser = parse_format, conflicts_with = "structure")]
+    format: Format,
     /// JWK Set with the device's private keys; FILE#KID for one key of several, with --structure
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
@@ -48,14 +59,14 @@ pub(super) struct Arguments {
     /// JWK Set with the gateway's public key [default: the key without a device in --key]
     #[arg(long, value_name = "FILE")]
     gateway: Option<PathBuf>,
-    /// ESP256, ES256 or Ed25519 [default: by the key]
+    /// Of COSE: ESP256, ES256 or Ed25519 [default: by the key]
     #[arg(long, value_name = "ALG", value_parser = parse_signature)]
     sign_alg: Option<SignatureAlgorithm>,
-    /// AES-CCM-16-64-128 (default of S and G), AES-CCM-16-128-128, A128GCM (default of P), A256GCM or ChaCha20-Poly1305;
-    /// with --structure any name of the COSE registry
+    /// Of content. COSE: AES-CCM-16-64-128 (default of S and G), AES-CCM-16-128-128, A128GCM (default of P), A256GCM or
+    /// ChaCha20-Poly1305; with another format or --structure any name of its registry
     #[arg(long, value_name = "NAME")]
     alg: Option<String>,
-    /// CoAP Content-Format of the reading [default: none named, which means 112, SenML CBOR]
+    /// CoAP Content-Format of the reading [default: none named, which means 112, SenML CBOR; in JOSE 110, SenML JSON]
     #[arg(long, value_name = "N")]
     content_format: Option<u16>,
     /// When it was measured: now, an RFC 3339 time, or seconds since 1970
@@ -76,6 +87,15 @@ pub(super) struct Arguments {
     /// Application that it seals for [default: the first of the key's]
     #[arg(long, value_name = "NAME")]
     audience: Option<String>,
+    /// JOSE's key management [default: dir in S and G, ECDH-ES+A128KW in P]
+    #[arg(long, value_name = "ALG")]
+    management: Option<String>,
+    /// CMS: the certificate (DER) of the device's signing key, to go along
+    #[arg(long, value_name = "FILE")]
+    certificate: Option<PathBuf>,
+    /// CMS: the certificate (DER) of the gateway's key, to name it by
+    #[arg(long, value_name = "FILE")]
+    gateway_certificate: Option<PathBuf>,
     /// Ephemeral key with its y in full
     #[arg(long)]
     full_y: bool,
@@ -107,9 +127,32 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Fault> {
 
 fn of_shape(shape: Shape, key: &Path, state: &Path, arguments: &Arguments, content: &[u8]) -> Result<Vec<u8>, Fault> {
     let sealer = sealer(key, arguments)?;
-    let options = options(arguments)?;
-    let storage = FileStorage::open(state)?;
-    Ok(Device::new(sealer, storage, 1)?.seal(shape, content, &options, &mut SysRng)?)
+    let mut device = Device::new(sealer, FileStorage::open(state)?, 1)?;
+    match arguments.format {
+        Format::Cms => {
+            let [certificate, gateway] = [&arguments.certificate, &arguments.gateway_certificate]
+                .map(|path| path.as_deref().map(|path| read_content(path)).transpose());
+            let (certificate, gateway) = (certificate?, gateway?);
+            let options = cms_profile::Options {
+                content_format: arguments.content_format,
+                issued_at: arguments.iat,
+                encryption: arguments.alg.as_deref().map(cms::encryption).transpose()?,
+                certificate: certificate.as_deref(),
+                gateway_certificate: gateway.as_deref(),
+            };
+            Ok(device.seal_cms(shape, content, &options, &mut SysRng)?)
+        }
+        Format::Cose => Ok(device.seal(shape, content, &options(arguments)?, &mut SysRng)?),
+        Format::Jose => {
+            let options = jose_profile::Options {
+                content_format: arguments.content_format,
+                issued_at: arguments.iat,
+                management: arguments.management.as_deref().map(jose::management).transpose()?,
+                encryption: arguments.alg.as_deref().map(jose::encryption).transpose()?,
+            };
+            Ok(device.seal_jose(shape, content, &options, &mut SysRng)?.into_bytes())
+        }
+    }
 }
 
 fn sealer(key: &Path, arguments: &Arguments) -> Result<Sealer, Fault> {

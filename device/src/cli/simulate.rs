@@ -7,12 +7,15 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use jiff::Timestamp;
+use paperknife_device::cms;
 use paperknife_device::device::Device;
+use paperknife_device::format::Format;
+use paperknife_device::jose;
 use paperknife_device::key::Gateway;
 use paperknife_device::key_set::KeySet;
 use paperknife_device::provision::{Provisioned, SysRng};
 use paperknife_device::seal::{Options, Shape};
-use paperknife_device::senml::{Reading, Value, pack};
+use paperknife_device::senml::{Reading, Value, json, pack};
 use paperknife_device::sequence::Memory;
 use zeroize::Zeroizing;
 
@@ -56,6 +59,7 @@ pub(super) struct Arguments {
 /// One simulated device: it sends its shapes in turn.
 struct Sensor {
     device: Device<Memory>,
+    format: Format,
     shapes: Vec<Shape>,
 }
 
@@ -65,7 +69,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Fault> {
     let mut fleet = arguments.fleet.make(arguments.devices.max(1), gateway.as_ref())?;
     let jwks = fleet.iter_mut().flat_map(|made| made.gateway_keys.drain(..)).collect();
     write_key_set(&arguments.keys, &KeySet { keys: jwks })?;
-    let mut sensors = sensors(fleet, &arguments.fleet.shapes)?;
+    let mut sensors = sensors(fleet, &arguments.fleet)?;
     let (sent, refused) = post(arguments, &agent, &mut sensors)?;
     print(format!("{sent} readings of {} devices sent, {refused} not accepted\n", sensors.len()).as_bytes())?;
     if refused > 0 { Err(Fault::NotAccepted(refused, sent)) } else { Ok(()) }
@@ -97,10 +101,10 @@ fn fetch_gateway(ingest: &str, agent: &ureq::Agent) -> Result<Gateway, Fault> {
     set.gateway().map_err(keys(url.as_ref()))?.ok_or(Fault::NoGateway(url))
 }
 
-fn sensors(fleet: Vec<Provisioned>, shapes: &[Shape]) -> Result<Vec<Sensor>, Fault> {
+fn sensors(fleet: Vec<Provisioned>, kind: &Fleet) -> Result<Vec<Sensor>, Fault> {
     let sensor = |made: Provisioned| {
         let device = Device::new(made.sealer, Memory::default(), 256)?;
-        Ok(Sensor { device, shapes: shapes.to_vec() })
+        Ok(Sensor { device, format: kind.format, shapes: kind.shapes.clone() })
     };
     fleet.into_iter().map(sensor).collect()
 }
@@ -117,7 +121,8 @@ fn post(arguments: &Arguments, agent: &ureq::Agent, sensors: &mut [Sensor]) -> R
         thread::sleep(due.saturating_duration_since(Instant::now()));
         let at = (turn % sensors.len() as u64) as usize;
         let sealed = sensors[at].measure(turn / sensors.len() as u64)?;
-        let accepted = hand_over(agent, &arguments.url, &authorization, &sealed);
+        let media_type = arguments.fleet.format.media_type();
+        let accepted = hand_over(agent, &arguments.url, &authorization, media_type, &sealed);
         if let Err(reason) = accepted {
             refused += 1;
             complain(&arguments.url, reason, refused);
@@ -131,16 +136,34 @@ impl Sensor {
     fn measure(&mut self, round: u64) -> Result<Vec<u8>, Fault> {
         let celsius = 21.5 + (round as f64 / 7.0).sin() * 3.5;
         let value = Value::Number((celsius * 16.0).round() / 16.0);
-        let content = pack(&[Reading { name: "/3303/0/5700", value, unit: Some("Cel"), time: None }]);
+        let reading = [Reading { name: "/3303/0/5700", value, unit: Some("Cel"), time: None }];
         let issued_at = u64::try_from(Timestamp::now().as_second()).ok();
         let shape = self.shapes[round as usize % self.shapes.len()];
-        let options = Options { issued_at, ..Options::default() };
-        Ok(self.device.seal(shape, &content, &options, &mut SysRng)?)
+        match self.format {
+            Format::Cms => {
+                let options = cms::profile::Options { issued_at, ..cms::profile::Options::default() };
+                Ok(self.device.seal_cms(shape, &pack(&reading), &options, &mut SysRng)?)
+            }
+            Format::Cose => {
+                let options = Options { issued_at, ..Options::default() };
+                Ok(self.device.seal(shape, &pack(&reading), &options, &mut SysRng)?)
+            }
+            Format::Jose => {
+                let options = jose::profile::Options { issued_at, ..jose::profile::Options::default() };
+                Ok(self.device.seal_jose(shape, &json(&reading), &options, &mut SysRng)?.into_bytes())
+            }
+        }
     }
 }
 
-fn hand_over(agent: &ureq::Agent, url: &str, authorization: &str, sealed: &[u8]) -> Result<(), String> {
-    let request = agent.post(url).header("Authorization", authorization).header("Content-Type", "application/cose");
+fn hand_over(
+    agent: &ureq::Agent,
+    url: &str,
+    authorization: &str,
+    media_type: &str,
+    sealed: &[u8],
+) -> Result<(), String> {
+    let request = agent.post(url).header("Authorization", authorization).header("Content-Type", media_type);
     let answer = request.send(sealed).map_err(|error| error.to_string())?;
     match answer.status().as_u16() {
         202 => Ok(()),

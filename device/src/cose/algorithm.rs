@@ -1,7 +1,10 @@
 //! The algorithms of COSE that [`super`] seals with: number and name in the IANA registry, lengths, and what kind each
-//! recipient algorithm is of. Imports nothing.
+//! recipient algorithm is of.
 
 use crate::algorithm::registered;
+use crate::primitive::digest::Hash;
+use crate::primitive::key::{Curve, MlDsa};
+use crate::primitive::signature::Scheme;
 
 registered! {
     /// Encrypts content (RFC 9053 §4, RFC 9459).
@@ -210,6 +213,28 @@ impl Encryption {
     /// Whether it authenticates what it encrypts.
     pub const fn authenticates(self) -> bool {
         self.id() > 0
+    }
+}
+
+impl Signature {
+    /// RFC 9053 §2.1 lets any hash meet any curve; each curve with its own hash is what RFC 9864 has left of it.
+    pub(crate) const fn scheme(self) -> Scheme {
+        match self {
+            Self::Es256 | Self::Esp256 => Scheme::Ecdsa(Curve::P256, Hash::Sha256),
+            Self::Es384 | Self::Esp384 => Scheme::Ecdsa(Curve::P384, Hash::Sha384),
+            Self::Es512 | Self::Esp512 => Scheme::Ecdsa(Curve::P521, Hash::Sha512),
+            Self::Es256k => Scheme::Ecdsa(Curve::Secp256k1, Hash::Sha256),
+            Self::EdDsa | Self::Ed25519 => Scheme::Ed25519,
+            Self::MlDsa44 => Scheme::MlDsa(MlDsa::MlDsa44),
+            Self::MlDsa65 => Scheme::MlDsa(MlDsa::MlDsa65),
+            Self::MlDsa87 => Scheme::MlDsa(MlDsa::MlDsa87),
+            Self::Ps256 => Scheme::Pss(Hash::Sha256),
+            Self::Ps384 => Scheme::Pss(Hash::Sha384),
+            Self::Ps512 => Scheme::Pss(Hash::Sha512),
+            Self::Rs256 => Scheme::Pkcs1(Hash::Sha256),
+            Self::Rs384 => Scheme::Pkcs1(Hash::Sha384),
+            Self::Rs512 => Scheme::Pkcs1(Hash::Sha512),
+        }
     }
 }
 

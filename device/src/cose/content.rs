@@ -1,24 +1,16 @@
-//! The symmetric primitives: content encryption, MACs, AES key wrap, and the key derivations.
+//! The symmetric primitives by COSE's names: content encryption, MACs, and the key derivations.
 
 use alloc::vec::Vec;
 
+use aes::cipher::consts::U16;
 use aes::cipher::{Array, BlockCipherEncrypt, BlockSizeUser, KeyInit};
-use aes::{Aes128, Aes192, Aes256};
-use aes_gcm::aead::consts::{U7, U8, U12, U13, U16};
-use aes_gcm::aead::{Aead, Payload};
-use aes_gcm::{Aes128Gcm, Aes256Gcm, AesGcm};
-use aes_kw::AesKw;
-use aws_lc_rs::cipher::{self, EncryptingKey, EncryptionContext, PaddedBlockEncryptingKey, UnboundCipherKey};
-use aws_lc_rs::hmac;
-use ccm::Ccm;
-use chacha20poly1305::ChaCha20Poly1305;
-use hkdf::Hkdf;
-use sha2::{Sha256, Sha512};
+use aes::{Aes128, Aes256};
 use zeroize::Zeroizing;
 
 use super::algorithm::{Encryption, Kdf, Mac};
-use super::key::Secret;
 use crate::error::SealError;
+use crate::primitive::digest::Hash;
+use crate::primitive::{Secret, cipher, derive};
 
 /// Ciphertext and tag: `AEAD[key](nonce, aad, plaintext)`, or CTR and CBC with PKCS #7 padding, without a tag.
 pub(crate) fn encrypt(
@@ -28,51 +20,22 @@ pub(crate) fn encrypt(
     aad: &[u8],
     plaintext: &[u8],
 ) -> Result<Vec<u8>, SealError> {
-    let with = Payload { msg: plaintext, aad };
-    let ciphertext = match algorithm {
-        Encryption::A128Gcm => aead::<Aes128Gcm>(key, nonce, with),
-        Encryption::A192Gcm => aead::<AesGcm<Aes192, U12>>(key, nonce, with),
-        Encryption::A256Gcm => aead::<Aes256Gcm>(key, nonce, with),
-        Encryption::Ccm16_64_128 => aead::<Ccm<Aes128, U8, U13>>(key, nonce, with),
-        Encryption::Ccm16_64_256 => aead::<Ccm<Aes256, U8, U13>>(key, nonce, with),
-        Encryption::Ccm64_64_128 => aead::<Ccm<Aes128, U8, U7>>(key, nonce, with),
-        Encryption::Ccm64_64_256 => aead::<Ccm<Aes256, U8, U7>>(key, nonce, with),
-        Encryption::Ccm16_128_128 => aead::<Ccm<Aes128, U16, U13>>(key, nonce, with),
-        Encryption::Ccm16_128_256 => aead::<Ccm<Aes256, U16, U13>>(key, nonce, with),
-        Encryption::Ccm64_128_128 => aead::<Ccm<Aes128, U16, U7>>(key, nonce, with),
-        Encryption::Ccm64_128_256 => aead::<Ccm<Aes256, U16, U7>>(key, nonce, with),
-        Encryption::ChaCha20Poly1305 => aead::<ChaCha20Poly1305>(key, nonce, with),
-        Encryption::A128Ctr => ctr(&cipher::AES_128, key, nonce, plaintext),
-        Encryption::A192Ctr => ctr(&cipher::AES_192, key, nonce, plaintext),
-        Encryption::A256Ctr => ctr(&cipher::AES_256, key, nonce, plaintext),
-        Encryption::A128Cbc => cbc(&cipher::AES_128, key, nonce, plaintext),
-        Encryption::A192Cbc => cbc(&cipher::AES_192, key, nonce, plaintext),
-        Encryption::A256Cbc => cbc(&cipher::AES_256, key, nonce, plaintext),
-    };
-    ciphertext.ok_or(SealError::Encryption)
-}
-
-fn aead<C: KeyInit + Aead>(key: &[u8], nonce: &[u8], with: Payload<'_, '_>) -> Option<Vec<u8>> {
-    let nonce = <&Array<u8, C::NonceSize>>::try_from(nonce).ok()?;
-    C::new_from_slice(key).ok()?.encrypt(nonce, with).ok()
-}
-
-fn ctr(algorithm: &'static cipher::Algorithm, key: &[u8], iv: &[u8], plaintext: &[u8]) -> Option<Vec<u8>> {
-    let key = EncryptingKey::ctr(UnboundCipherKey::new(algorithm, key).ok()?).ok()?;
-    let mut bytes = plaintext.to_vec();
-    key.less_safe_encrypt(&mut bytes, context(iv)?).ok()?;
-    Some(bytes)
-}
-
-fn cbc(algorithm: &'static cipher::Algorithm, key: &[u8], iv: &[u8], plaintext: &[u8]) -> Option<Vec<u8>> {
-    let key = PaddedBlockEncryptingKey::cbc_pkcs7(UnboundCipherKey::new(algorithm, key).ok()?).ok()?;
-    let mut bytes = plaintext.to_vec();
-    key.less_safe_encrypt(&mut bytes, context(iv)?).ok()?;
-    Some(bytes)
-}
-
-fn context(iv: &[u8]) -> Option<EncryptionContext> {
-    Some(EncryptionContext::Iv128(<[u8; 16]>::try_from(iv).ok()?.into()))
+    if key.len() != algorithm.key_len() || nonce.len() != algorithm.nonce_len() {
+        return Err(SealError::Encryption);
+    }
+    match algorithm {
+        Encryption::A128Gcm | Encryption::A192Gcm | Encryption::A256Gcm => cipher::gcm(key, nonce, aad, plaintext),
+        Encryption::Ccm16_64_128 | Encryption::Ccm16_64_256 | Encryption::Ccm64_64_128 | Encryption::Ccm64_64_256 => {
+            cipher::ccm8(key, nonce, aad, plaintext)
+        }
+        Encryption::Ccm16_128_128
+        | Encryption::Ccm16_128_256
+        | Encryption::Ccm64_128_128
+        | Encryption::Ccm64_128_256 => cipher::ccm(key, nonce, aad, plaintext),
+        Encryption::ChaCha20Poly1305 => cipher::chacha20_poly1305(key, nonce, aad, plaintext),
+        Encryption::A128Ctr | Encryption::A192Ctr | Encryption::A256Ctr => cipher::ctr(key, nonce, plaintext),
+        Encryption::A128Cbc | Encryption::A192Cbc | Encryption::A256Cbc => cipher::cbc(key, nonce, plaintext),
+    }
 }
 
 /// The tag: HMAC (RFC 9053 §3.1), or AES-CBC-MAC with a zero IV and zero padding (§3.2), cut to the algorithm's length.
@@ -80,11 +43,10 @@ pub(crate) fn mac(algorithm: Mac, key: &[u8], message: &[u8]) -> Result<Vec<u8>,
     if key.len() != algorithm.key_len() {
         return Err(SealError::AlgorithmNotAllowed(algorithm.name()));
     }
-    let hmac = |hash| hmac::sign(&hmac::Key::new(hash, key), message).as_ref().to_vec();
     let mut tag = match algorithm {
-        Mac::Hmac256_64 | Mac::Hmac256 => hmac(hmac::HMAC_SHA256),
-        Mac::Hmac384 => hmac(hmac::HMAC_SHA384),
-        Mac::Hmac512 => hmac(hmac::HMAC_SHA512),
+        Mac::Hmac256_64 | Mac::Hmac256 => Hash::Sha256.hmac(key, message),
+        Mac::Hmac384 => Hash::Sha384.hmac(key, message),
+        Mac::Hmac512 => Hash::Sha512.hmac(key, message),
         Mac::AesMac128_64 | Mac::AesMac128_128 | Mac::AesMac256_64 | Mac::AesMac256_128 => {
             cbc_mac(key, message)?.to_vec()
         }
@@ -116,17 +78,6 @@ fn chain<C: BlockCipherEncrypt + KeyInit + BlockSizeUser<BlockSize = U16>>(
     Ok(tag.into())
 }
 
-/// `AES-KW[kek](content key)` (RFC 3394).
-pub(crate) fn wrap(kek: &[u8], key: &[u8]) -> Result<Vec<u8>, SealError> {
-    let mut wrapped = alloc::vec![0; key.len() + aes_kw::IV_LEN];
-    let done = match kek.len() {
-        16 => AesKw::<Aes128>::new_from_slice(kek).map(|with| with.wrap_key(key, &mut wrapped).is_ok()),
-        24 => AesKw::<Aes192>::new_from_slice(kek).map(|with| with.wrap_key(key, &mut wrapped).is_ok()),
-        _ => AesKw::<Aes256>::new_from_slice(kek).map(|with| with.wrap_key(key, &mut wrapped).is_ok()),
-    };
-    if done == Ok(true) { Ok(wrapped) } else { Err(SealError::Encryption) }
-}
-
 /// `KDF[salt, secret](info, length)`; no salt is a salt of zeros (RFC 5869 §2.2).
 pub(crate) fn derive(
     kdf: Kdf,
@@ -135,14 +86,12 @@ pub(crate) fn derive(
     info: &[u8],
     len: usize,
 ) -> Result<Secret, SealError> {
-    let mut okm = Zeroizing::new(alloc::vec![0; len]);
-    let done = match kdf {
-        Kdf::Sha256 => Hkdf::<Sha256>::new(salt, secret).expand(info, &mut okm).is_ok(),
-        Kdf::Sha512 => Hkdf::<Sha512>::new(salt, secret).expand(info, &mut okm).is_ok(),
-        Kdf::Aes(key_len) if secret.len() == key_len => return expand_aes(secret, info, len),
-        Kdf::Aes(_) => false,
-    };
-    if done { Ok(okm) } else { Err(SealError::BadKey("shared secret")) }
+    match kdf {
+        Kdf::Sha256 => derive::hkdf(Hash::Sha256, secret, salt, info, len),
+        Kdf::Sha512 => derive::hkdf(Hash::Sha512, secret, salt, info, len),
+        Kdf::Aes(key_len) if secret.len() == key_len => expand_aes(secret, info, len),
+        Kdf::Aes(_) => Err(SealError::BadKey("shared secret")),
+    }
 }
 
 /// `T(i) = CBC-MAC[secret](T(i-1) ‖ info ‖ i)`: no extract step, so no salt (RFC 9053 §5.1).

@@ -6,22 +6,20 @@
 
 use alloc::vec::Vec;
 
-use aws_lc_rs::agreement::{self, PrivateKey, UnparsedPublicKey, agree};
-use aws_lc_rs::rsa::{
-    OAEP_SHA1_MGF1SHA1, OAEP_SHA256_MGF1SHA256, OAEP_SHA512_MGF1SHA512, OaepPublicEncryptingKey, PublicEncryptingKey,
-    PublicKeyComponents,
-};
 use coset::CoseRecipient;
 use coset::cbor::value::Value;
 use rand_core::TryCryptoRng;
-use zeroize::Zeroizing;
 
 use super::algorithm::{Kdf, Kind, Management};
 use super::content;
 use super::headers::{Buckets, Headers, label};
-use super::key::{Curve, Key, Material, Secret};
 use crate::cbor;
 use crate::error::SealError;
+use crate::primitive::agreement::Pair;
+use crate::primitive::cipher::wrap;
+use crate::primitive::digest::Hash;
+use crate::primitive::key::{Curve, Key, Material};
+use crate::primitive::{Secret, random, rsa};
 
 /// Somebody who shall open the message.
 pub struct Recipient {
@@ -165,23 +163,25 @@ impl Recipient {
     fn wrap<R: TryCryptoRng + ?Sized>(&self, key: &[u8], rng: &mut R) -> Result<CoseRecipient, SealError> {
         match (self.algorithm.kind(), &self.source) {
             (Kind::Wrap, Source::Key(kek)) if kek.secret()?.len() == self.algorithm.kek_len() => {
-                self.structure(self.base(kek), content::wrap(kek.secret()?, key)?)
+                self.structure(self.base(kek), wrap(kek.secret()?, key)?)
             }
             (Kind::Wrap, Source::Recipients(beneath)) => {
                 let purpose = Purpose { algorithm: self.algorithm.id(), key_len: self.algorithm.kek_len() };
                 let (kek, recipients) = deliver(beneath, purpose, rng)?;
-                let structure = self.structure(self.headers.clone(), content::wrap(&kek, key)?)?;
+                let structure = self.structure(self.headers.clone(), wrap(&kek, key)?)?;
                 Ok(CoseRecipient { recipients, ..structure })
             }
-            (Kind::AgreeAndWrap(wrap), Source::Agreement(receiver, sender)) => {
+            (Kind::AgreeAndWrap(by), Source::Agreement(receiver, sender)) => {
                 let (secret, headers) = self.agree(receiver, sender, rng)?;
                 let structure = self.structure(headers, Vec::new())?;
                 // RFC 9053 §6.4: the key wrap's number, and SHA-256 for all three
-                let purpose = Purpose { algorithm: wrap.id(), key_len: wrap.kek_len() };
+                let purpose = Purpose { algorithm: by.id(), key_len: by.kek_len() };
                 let kek = self.derive(Kdf::Sha256, &secret, purpose, &structure)?;
-                Ok(CoseRecipient { ciphertext: Some(content::wrap(&kek, key)?), ..structure })
+                Ok(CoseRecipient { ciphertext: Some(wrap(&kek, key)?), ..structure })
             }
-            (Kind::Oaep, Source::Key(public)) => self.structure(self.base(public), self.oaep(public, key)?),
+            (Kind::Oaep, Source::Key(public)) => {
+                self.structure(self.base(public), rsa::oaep(public, self.hash(), None, key)?)
+            }
             _ => Err(self.unfit()),
         }
     }
@@ -218,50 +218,30 @@ impl Recipient {
         sender: &Sender,
         rng: &mut R,
     ) -> Result<(Secret, Buckets), SealError> {
-        let Material::Curve { curve, x, y, .. } = &receiver.material else {
-            return Err(self.unfit());
-        };
         let mut headers = self.base(receiver);
         let own = match sender {
             Sender::Ephemeral { compressed } if !self.algorithm.is_static() => {
-                let own = ephemeral(*curve, rng)?;
-                let public = own.compute_public_key().map_err(|_| SealError::Encryption)?;
-                let (x, y) = halves(*curve, public.as_ref());
-                headers.unprotected =
-                    headers.unprotected.with(label::EPHEMERAL_KEY, cose_key(*curve, x, y, *compressed));
+                let own = Pair::ephemeral(receiver, rng)?;
+                let public = cose_key(own.curve, &own.x, &own.y, *compressed);
+                headers.unprotected = headers.unprotected.with(label::EPHEMERAL_KEY, public);
                 own
             }
             Sender::Static(key, announced) if self.algorithm.is_static() => {
                 headers.unprotected = announce(key, *announced, headers.unprotected)?;
-                private(*curve, key)?
+                Pair::lasting(key, receiver)?
             }
             Sender::Ephemeral { .. } | Sender::Static(..) => return Err(self.unfit()),
         };
-        let peer = UnparsedPublicKey::new(ecdh(*curve)?, point(*curve, x, y));
-        let bad = SealError::BadKey(curve.name());
-        let secret = agree(&own, peer, bad, |secret| Ok(Zeroizing::new(secret.to_vec())))?;
-        Ok((secret, headers))
+        Ok((own.agree(receiver)?, headers))
     }
 
-    /// `RSAES-OAEP[hash, MGF1 with the same hash, empty label](content key)` (RFC 8230 §3)
-    fn oaep(&self, public: &Key, key: &[u8]) -> Result<Vec<u8>, SealError> {
-        let (n, e) = match &public.material {
-            Material::RsaPublic { n, e } => (n, e),
-            Material::RsaPrivate(pair) => (&pair.n, &pair.e),
-            _ => return Err(self.unfit()),
-        };
-        let algorithm = match self.algorithm {
-            Management::OaepSha1 => &OAEP_SHA1_MGF1SHA1,
-            Management::OaepSha256 => &OAEP_SHA256_MGF1SHA256,
-            _ => &OAEP_SHA512_MGF1SHA512,
-        };
-        let bad = |_| SealError::BadKey("RSA");
-        let public: PublicEncryptingKey = PublicKeyComponents { n, e }.try_into().map_err(bad)?;
-        let public = OaepPublicEncryptingKey::new(public).map_err(bad)?;
-        let mut ciphertext = alloc::vec![0; public.ciphertext_size()];
-        let len = public.encrypt(algorithm, key, &mut ciphertext, None).map_err(|_| SealError::Encryption)?.len();
-        ciphertext.truncate(len);
-        Ok(ciphertext)
+    /// Of RSAES-OAEP, in hash and mask (RFC 8230 §3).
+    const fn hash(&self) -> Hash {
+        match self.algorithm {
+            Management::OaepSha1 => Hash::Sha1,
+            Management::OaepSha256 => Hash::Sha256,
+            _ => Hash::Sha512,
+        }
     }
 }
 
@@ -333,57 +313,4 @@ fn cose_key(curve: Curve, x: &[u8], y: &[u8], compressed: bool) -> Value {
         members.push(member(-3, if compressed { sign.into() } else { y.into() }));
     }
     Value::Map(members)
-}
-
-fn ecdh(curve: Curve) -> Result<&'static agreement::Algorithm, SealError> {
-    match curve {
-        Curve::P256 => Ok(&agreement::ECDH_P256),
-        Curve::P384 => Ok(&agreement::ECDH_P384),
-        Curve::P521 => Ok(&agreement::ECDH_P521),
-        Curve::X25519 => Ok(&agreement::X25519),
-        Curve::Ed25519 | Curve::Secp256k1 => Err(SealError::AlgorithmNotAllowed(curve.name())),
-    }
-}
-
-fn private(curve: Curve, key: &Key) -> Result<PrivateKey, SealError> {
-    let bad = SealError::BadKey(curve.name());
-    match &key.material {
-        Material::Curve { curve: own, d: Some(d), .. } if *own == curve => {
-            PrivateKey::from_private_key(ecdh(curve)?, d).map_err(|_| bad)
-        }
-        _ => Err(bad),
-    }
-}
-
-/// A private number out of `rng`. P-521's 521 bits fill 66 bytes but for seven bits; a draw outside 1..n has slight odds on
-/// every curve, so a source that gives eight in a row is broken.
-fn ephemeral<R: TryCryptoRng + ?Sized>(curve: Curve, rng: &mut R) -> Result<PrivateKey, SealError> {
-    let algorithm = ecdh(curve)?;
-    for _ in 0..8 {
-        let mut bytes = random(curve.coordinate_len(), rng)?;
-        if curve == Curve::P521 {
-            bytes[0] &= 1;
-        }
-        if let Ok(key) = PrivateKey::from_private_key(algorithm, &bytes) {
-            return Ok(key);
-        }
-    }
-    Err(SealError::Randomness)
-}
-
-/// A public key as AWS-LC reads it: an uncompressed point, or X25519's 32 bytes.
-fn point(curve: Curve, x: &[u8], y: &[u8]) -> Vec<u8> {
-    if curve.has_y() { [&[0x04], x, y].concat() } else { x.to_vec() }
-}
-
-/// x and y of such a key.
-fn halves(curve: Curve, public: &[u8]) -> (&[u8], &[u8]) {
-    if curve.has_y() { public[1..].split_at(curve.coordinate_len()) } else { (public, &[]) }
-}
-
-/// `len` random bytes, wiped when dropped.
-pub(crate) fn random<R: TryCryptoRng + ?Sized>(len: usize, rng: &mut R) -> Result<Secret, SealError> {
-    let mut bytes = Zeroizing::new(alloc::vec![0; len]);
-    rng.try_fill_bytes(&mut bytes).map_err(|_| SealError::Randomness)?;
-    Ok(bytes)
 }

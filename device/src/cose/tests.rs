@@ -11,11 +11,11 @@ use proptest::prelude::*;
 
 use super::algorithm::{Encryption, Mac, Management, Signature};
 use super::headers::{Headers, label};
-use super::key::{Curve, Key};
 use super::recipient::{Announced, Inputs, Party, Recipient, Sender, Source};
 use super::signature::Signer;
 use super::{Message, Nonce, Structure, Tagging};
 use crate::error::SealError;
+use crate::primitive::key::{Curve, Key, MlDsa};
 use crate::script::Script;
 
 const CONTENT: &[u8] = b"This is the content.";
@@ -138,13 +138,13 @@ fn a_long_key_comes_of_several_blocks() {
 #[test]
 fn ml_dsa_signs_sig_structure() {
     let rows = [
-        (Signature::MlDsa44, &lc::ML_DSA_44_SIGNING, &lc::ML_DSA_44),
-        (Signature::MlDsa65, &lc::ML_DSA_65_SIGNING, &lc::ML_DSA_65),
-        (Signature::MlDsa87, &lc::ML_DSA_87_SIGNING, &lc::ML_DSA_87),
+        (Signature::MlDsa44, MlDsa::MlDsa44, &lc::ML_DSA_44_SIGNING, &lc::ML_DSA_44),
+        (Signature::MlDsa65, MlDsa::MlDsa65, &lc::ML_DSA_65_SIGNING, &lc::ML_DSA_65),
+        (Signature::MlDsa87, MlDsa::MlDsa87, &lc::ML_DSA_87_SIGNING, &lc::ML_DSA_87),
     ];
-    for (algorithm, signing, verification) in rows {
+    for (algorithm, set, signing, verification) in rows {
         let seed = [7; 32];
-        let mut message = Message::new(Structure::Sign1(Signer::new(algorithm, Key::ml_dsa(algorithm, &seed))));
+        let mut message = Message::new(Structure::Sign1(Signer::new(algorithm, Key::ml_dsa(set, &seed))));
         message.external_aad = b"aad".to_vec();
         let signed = CoseSign1::from_tagged_slice(&seal(&message).unwrap()).unwrap();
         let pair = PqdsaKeyPair::from_seed(signing, &seed).unwrap();

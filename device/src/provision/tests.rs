@@ -7,6 +7,7 @@ use super::{Blueprint, Kids, Provisioned, key_sets, provision};
 use crate::algorithm::SignatureAlgorithm;
 use crate::device::Device;
 use crate::error::SealError;
+use crate::format::Format;
 use crate::key::{Gateway, Kid, PublicKey, SigningKey};
 use crate::key_set::KeySet;
 use crate::script::Script;
@@ -22,6 +23,7 @@ fn gateway() -> Gateway {
 fn make(shapes: &[Shape], signature: SignatureAlgorithm, gateway: &Gateway) -> Provisioned {
     let blueprint = Blueprint {
         device: "urn:d",
+        format: Format::Cose,
         audience: "a",
         paths: &[Some("/1/2/3"), None],
         shapes,
@@ -98,6 +100,7 @@ fn kids_are_never_drawn_twice() {
 fn the_systems_randomness_serves() {
     let blueprint = Blueprint {
         device: "d",
+        format: Format::Cose,
         audience: "a",
         paths: &[],
         shapes: &[Shape::S],

@@ -87,3 +87,23 @@ proptest! {
         prop_assert_eq!(decoder.position(), content.len());
     }
 }
+
+#[cfg(feature = "std")]
+#[test]
+fn json_has_the_names_of_rfc_8428() {
+    let readings = [
+        Reading { name: "t", value: Value::Number(21.5), unit: Some("Cel"), time: Some(7.0) },
+        Reading { name: "d", value: Value::Data(&[0xfb]), unit: None, time: None },
+        Reading { name: "b", value: Value::Flag(true), unit: None, time: None },
+        Reading { name: "i", value: Value::Integer(-3), unit: None, time: None },
+        Reading { name: "s", value: Value::Text("x"), unit: None, time: None },
+    ];
+    let expected = serde_json::json!([
+        {"n": "t", "u": "Cel", "t": 7.0, "v": 21.5},
+        {"n": "d", "vd": "-w"},
+        {"n": "b", "vb": true},
+        {"n": "i", "v": -3},
+        {"n": "s", "vs": "x"},
+    ]);
+    assert_eq!(serde_json::from_slice::<serde_json::Value>(&super::json(&readings)).unwrap(), expected);
+}

@@ -76,6 +76,9 @@ pub(crate) struct Draft {
     pub(crate) validity: (Option<i64>, Option<i64>),
 }
 
+/// Offline what opens is the caller's own: as much as an envelope may be (cms.md §7).
+pub(crate) const OFFLINE_PLAINTEXT: usize = 1 << 20;
+
 impl Offered {
     /// Judges the whole. `offline`: nothing is recorded, so names may be missing and whatever algorithm fits is taken.
     pub(super) fn draft(mut self, options: &ImportOptions, offline: bool) -> Result<Draft, Fault> {
@@ -88,6 +91,9 @@ impl Offered {
         self.base_iv_agrees(&algs)?;
         self.kdf_inputs_agree(&algs, offline)?;
         names_agree(&self.owner.stated)?;
+        if offline {
+            self.owner.stated.max_plaintext.get_or_insert(OFFLINE_PLAINTEXT);
+        }
         let derives = self.owner.stated.derives(self.material.kty());
         let certified = self.certified.take();
         let validity = certified.as_ref().map(|of| (of.not_before, of.not_after)).unzip();
@@ -140,7 +146,9 @@ impl Offered {
             self.only_verifies(offline)?;
         }
         let (usages, operations): (&[&str], &[&str]) = match &self.material {
-            KeyMaterial::EcPrivate(_) | KeyMaterial::X25519Private(_) => (&["enc"], DERIVE),
+            KeyMaterial::EcPrivate(_) | KeyMaterial::KemPrivate(_) | KeyMaterial::X25519Private(_) => {
+                (&["enc"], DERIVE)
+            }
             KeyMaterial::X25519Public(_) => (&["enc"], DERIVE),
             KeyMaterial::RsaPrivate(_) => (&["enc"], UNWRAP),
             KeyMaterial::EcPublic(_) => (&["sig", "enc"], &["verify", "deriveKey", "deriveBits"]),
@@ -348,6 +356,9 @@ fn sound(material: &KeyMaterial, password: bool, offline: bool) -> Result<(), Fa
         {
             Err(Fault::at("n", "has primes that are told by their form (CVE-2017-15361)"))
         }
+        KeyMaterial::KemPrivate(key) if !ops::sound_kem(key) => {
+            Err(Fault::at("PEM", "holds a private key that does not belong to its public key"))
+        }
         KeyMaterial::X25519Public(x) if !ops::sound_x25519(x) => Err(Fault::at("x", "is a point of small order")),
         _ => Ok(()),
     }
@@ -371,7 +382,7 @@ fn purpose(algs: &[Algorithm]) -> Use {
 }
 
 /// By its name in the JOSE registry or the COSE registry, there with or without spaces around `+`.
-fn algorithm(name: &str, field: &str, kty: Kty) -> Result<Algorithm, Fault> {
+pub(crate) fn algorithm(name: &str, field: &str, kty: Kty) -> Result<Algorithm, Fault> {
     let known = match name {
         "ChaCha20/Poly1305" => Some(Algorithm::ChaCha20Poly1305),
         name => Algorithm::from_jose(name, kty).or_else(|| Algorithm::from_name(&name.replace(" + ", "+"))),
@@ -439,6 +450,9 @@ pub(crate) fn jwk_thumbprint(material: &KeyMaterial) -> String {
     let base64url = |bytes: &[u8]| Zeroizing::new(Base64UrlUnpadded::encode_string(bytes));
     let okp = |curve: &str, x: &[u8]| format!(r#"{{"crv":"{curve}","kty":"OKP","x":"{}"}}"#, *base64url(x));
     let jwk = Zeroizing::new(match material {
+        KeyMaterial::KemPrivate(key) => {
+            format!(r#"{{"alg":"{}","kty":"AKP","pub":"{}"}}"#, key.set.name(), *base64url(key.public()))
+        }
         KeyMaterial::AkpPublic(set, key) => {
             format!(r#"{{"alg":"{}","kty":"AKP","pub":"{}"}}"#, set.name(), *base64url(key))
         }

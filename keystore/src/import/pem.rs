@@ -1,5 +1,5 @@
-//! PEM and DER: SubjectPublicKeyInfo, PKCS#8, SEC1 and PKCS#1 keys, X.509 certificates (RFC 5280, 5958, 5915, 8017, 8410,
-//! 9881). Such a file says nothing of device or policy: the operator does.
+//! PEM and DER: SubjectPublicKeyInfo, PKCS#8, SEC1 and PKCS#1 keys, X.509 certificates and CRLs (RFC 5280, 5958, 5915,
+//! 8017, 8410, 9881). Such a file says nothing of device or policy: the operator does.
 
 use p256::pkcs8::der::asn1::{AnyRef, OctetStringRef};
 use p256::pkcs8::der::{Decode, Encode};
@@ -8,10 +8,12 @@ use p256::pkcs8::{DecodePrivateKey, Document, PrivateKeyInfoRef};
 use pkcs1::UintRef;
 use zeroize::Zeroizing;
 
+use crate::certificate::Certificate;
 use crate::import::draft::{Offered, Owner};
-use crate::import::{Fault, Placed, certificate};
+use crate::import::{Entry, Fault, Placed};
 use crate::key::Algorithm;
-use crate::private_key::{Curve, KeyMaterial, Point, RsaPrivate, RsaPublic, Scalar, X25519};
+use crate::private_key::{Curve, Kem, KeyMaterial, Point, RsaPrivate, RsaPublic, Scalar, X25519};
+use crate::trust::revocation::Crl;
 
 const BEGIN: &str = "-----BEGIN ";
 const END: &str = "-----END ";
@@ -27,6 +29,13 @@ const ML_DSA_44: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101
 const ML_DSA_65: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.18");
 const ML_DSA_87: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.19");
 
+/// ML-KEM (RFC 9935 §3).
+const ML_KEM: &[(ObjectIdentifier, Algorithm)] = &[
+    (ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.4.1"), Algorithm::MlKem512),
+    (ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.4.2"), Algorithm::MlKem768),
+    (ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.4.3"), Algorithm::MlKem1024),
+];
+
 /// Named curves (RFC 5480 §2.1.1.1).
 const CURVES: &[(ObjectIdentifier, Curve)] = &[
     (ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7"), Curve::P256),
@@ -35,8 +44,8 @@ const CURVES: &[(ObjectIdentifier, Curve)] = &[
     (ObjectIdentifier::new_unwrap("1.3.132.0.10"), Curve::Secp256k1),
 ];
 
-/// The keys of a PEM file, block by block.
-pub(super) fn read(pem: &str) -> Result<Vec<Placed>, Fault> {
+/// What a PEM file holds, block by block.
+pub(super) fn read(pem: &str) -> Result<Vec<Entry>, Fault> {
     let mut keys = Vec::new();
     let mut rest = pem;
     while let Some(begin) = rest.find(BEGIN) {
@@ -46,29 +55,33 @@ pub(super) fn read(pem: &str) -> Result<Vec<Placed>, Fault> {
         let label = block[BEGIN.len()..].split("-----").next().unwrap_or_default();
         // `openssl ecparam` writes the curve in a block of its own; the key names it again.
         if label != "EC PARAMETERS" {
-            keys.push(key(label, &block[..after]));
+            keys.push(entry(label, &block[..after]));
         }
         rest = &block[after..];
     }
     Ok(keys)
 }
 
-/// One key or certificate in DER.
-pub(super) fn read_der(der: &[u8]) -> Placed {
-    if let Some(certificate) = certificate::read(der) {
-        return certificate;
+/// One key, certificate or CRL in DER.
+pub(super) fn read_der(der: &[u8]) -> Entry {
+    if let Some(certificate) = Certificate::read(der) {
+        return Entry::Certificate(Box::new(certificate));
+    }
+    if let Some(crl) = Crl::read(der) {
+        return Entry::Crl(Box::new(crl));
     }
     let material = public(der).or_else(|| private(der)).or_else(|| sec1(der)).or_else(|| pkcs1_private(der));
     placed(material.ok_or_else(|| Fault::whole("DER, but no key or certificate that is supported")))
 }
 
-fn key(label: &str, block: &str) -> Placed {
+fn entry(label: &str, block: &str) -> Entry {
     let unread = || Fault::unsupported("PEM", format!("block {label:?} is no key that is supported"));
     let Some(der) = der(block) else { return placed(Err(unread())) };
+    let certificate = || Certificate::read(&der).map(|certificate| Entry::Certificate(Box::new(certificate)));
+    let crl = || Crl::read(&der).map(|crl| Entry::Crl(Box::new(crl)));
     let material = match label {
-        "CERTIFICATE" => {
-            return certificate::read(&der).unwrap_or_else(|| placed(Err(unread())));
-        }
+        "CERTIFICATE" => return certificate().unwrap_or_else(|| placed(Err(unread()))),
+        "X509 CRL" => return crl().unwrap_or_else(|| placed(Err(unread()))),
         "PUBLIC KEY" => public(&der),
         "PRIVATE KEY" => private(&der),
         "EC PRIVATE KEY" => sec1(&der),
@@ -80,7 +93,7 @@ fn key(label: &str, block: &str) -> Placed {
 }
 
 /// SubjectPublicKeyInfo (RFC 5280 §4.1).
-pub(super) fn public(der: &[u8]) -> Option<KeyMaterial> {
+pub(crate) fn public(der: &[u8]) -> Option<KeyMaterial> {
     let SubjectPublicKeyInfoRef { algorithm, subject_public_key } = SubjectPublicKeyInfoRef::from_der(der).ok()?;
     let key = subject_public_key.as_bytes()?;
     let fixed =
@@ -114,8 +127,20 @@ fn private(der: &[u8]) -> Option<KeyMaterial> {
             let d = <&OctetStringRef>::from_der(key).ok()?;
             X25519::new(d.as_bytes()).map(KeyMaterial::X25519Private)
         }
-        _ => None,
+        oid => {
+            let (_, set) = ML_KEM.iter().find(|(of, _)| *of == oid)?;
+            kem_private(key).filter(|key| key.set == *set).map(KeyMaterial::KemPrivate)
+        }
     }
+}
+
+/// ML-KEM-PrivateKey (RFC 9935 §6): a CHOICE of the seed alone, which is not taken, the expanded key, or both of them.
+fn kem_private(der: &[u8]) -> Option<Kem> {
+    if let Ok(expanded) = <&OctetStringRef>::from_der(der) {
+        return Kem::new(expanded.as_bytes());
+    }
+    let both = Vec::<AnyRef<'_>>::from_der(der).ok().filter(|both| both.len() == 2)?;
+    both.get(1)?.decode_as::<&OctetStringRef>().ok().and_then(|expanded| Kem::new(expanded.as_bytes()))
 }
 
 /// ECPrivateKey (RFC 5915).
@@ -160,6 +185,12 @@ pub(crate) fn ec_algorithm(curve: Curve) -> AlgorithmIdentifierRef<'static> {
     AlgorithmIdentifierRef { oid: EC, parameters: named }
 }
 
+/// The algorithm of an ML-KEM key in a SubjectPublicKeyInfo (RFC 9935 §4).
+pub(crate) fn kem_algorithm(set: Algorithm) -> Option<AlgorithmIdentifierRef<'static>> {
+    let (oid, _) = ML_KEM.iter().find(|(_, of)| *of == set)?;
+    Some(AlgorithmIdentifierRef { oid: *oid, parameters: None })
+}
+
 /// The algorithm of an X25519 key in a SubjectPublicKeyInfo.
 pub(crate) const fn x25519_algorithm() -> AlgorithmIdentifierRef<'static> {
     AlgorithmIdentifierRef { oid: OKP_X25519, parameters: None }
@@ -170,8 +201,8 @@ fn der(block: &str) -> Option<Zeroizing<Vec<u8>>> {
     Some(Zeroizing::new(document.to_der().ok()?))
 }
 
-fn placed(material: Result<KeyMaterial, Fault>) -> Placed {
-    Placed { kid: None, offered: material.map(offered) }
+fn placed(material: Result<KeyMaterial, Fault>) -> Entry {
+    Entry::Key(Box::new(Placed { kid: None, offered: material.map(offered) }))
 }
 
 /// A key of which nothing else is said.

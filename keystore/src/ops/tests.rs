@@ -1,6 +1,9 @@
 //! The worked examples of profile.md §10 through `run`, what must not open, and second implementations.
 
+mod cms;
+mod jose;
 mod steps;
+mod timing;
 mod wycheproof;
 
 use crate::error::OpenError;

@@ -238,6 +238,15 @@ pub(crate) fn by_thumbprint(
     Ok(found.into_iter().find(|found| found.as_ref().map_or(true, |row| row.private() == private)))
 }
 
+/// Removes a row, which leaves no tombstone: for what was never more than a public key of this process.
+pub(crate) fn remove(transaction: &Connection, row: &KeyRow) -> Result<(), rusqlite::Error> {
+    let of_this = params![row.tenant, row.id, row.version];
+    for table in ["key_name", "key"] {
+        transaction.execute(&format!("DELETE FROM {table} WHERE tenant = ? AND id = ? AND version = ?"), of_this)?;
+    }
+    Ok(())
+}
+
 /// Whether a destroyed key of another device left its tombstone on this kid.
 pub(crate) fn tombstone_bars(
     connection: &Connection,

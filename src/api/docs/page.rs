@@ -82,7 +82,7 @@ fn article(document: &Value, operation: &Operation<'_>) -> String {
         told = prose(text(&it["description"])),
         needs = needs(&it["security"]),
         parameters = parameters(document, operation),
-        body = body(document, &it["requestBody"]["content"]),
+        body = body(document, &it["requestBody"]),
         answers = answers(document, &it["responses"]),
         curl = escaped(&Example::of(document, path, method, |_| None).curl()),
     )
@@ -118,12 +118,13 @@ fn parameters(document: &Value, operation: &Operation<'_>) -> String {
     if rows.is_empty() { rows } else { format!("<h4>Parameters</h4><table>{rows}</table>") }
 }
 
-fn body(document: &Value, content: &Value) -> String {
-    let Some((media_type, it)) = content.as_object().and_then(|content| content.iter().next()) else {
+fn body(document: &Value, body: &Value) -> String {
+    let Some((media_type, it)) = body["content"].as_object().and_then(|content| content.iter().next()) else {
         return String::new();
     };
     let schema = resolve(document, &it["schema"]);
-    format!("<h4>Body</h4><p>{} {}</p>{}", code(&escaped(media_type)), kind(&it["schema"]), members(schema))
+    let (kind, told) = (kind(&it["schema"]), line(text(&body["description"])));
+    format!("<h4>Body</h4><p>{} {kind} {told}</p>{}", code(&escaped(media_type)), members(schema))
 }
 
 fn answers(document: &Value, responses: &Value) -> String {

@@ -3,29 +3,44 @@
 
 use serde_json::Value;
 
-/// The header and a line for each row. The columns are the first row's members, those that name a reading first.
-pub(super) fn write(rows: &[Value]) -> String {
-    let columns = columns(rows);
-    let mut text = line(columns.iter().map(|column| (*column).to_owned()));
-    for row in rows {
-        text.push_str(&line(columns.iter().map(|column| cell(row.get(column).unwrap_or(&Value::Null)))));
-    }
-    text
+/// What a reader looks for first, and then the rest of a reading.
+pub const READING: &[&str] = &[
+    "time",
+    "device",
+    "name",
+    "value",
+    "unit",
+    "type",
+    "sum",
+    "path",
+    "path_proven",
+    "time_anchor",
+    "time_proven",
+    "update_time",
+    "unit_source",
+    "object",
+    "resource",
+    "content_format",
+    "flags",
+    "sequence",
+    "message",
+    "index",
+];
+/// The same of a bucket.
+pub const BUCKET: &[&str] =
+    &["time", "device", "name", "value", "unit", "count", "min", "max", "mean", "sum", "first", "last"];
+
+/// The line of names.
+pub fn head(columns: &[&str]) -> String {
+    joined(columns.iter().map(|column| (*column).to_owned()))
 }
 
-/// What a reader looks for first.
-const FIRST: [&str; 6] = ["time", "device", "name", "value", "unit", "type"];
-
-fn columns(rows: &[Value]) -> Vec<&str> {
-    let Some(members) = rows.first().and_then(Value::as_object) else {
-        return FIRST.to_vec();
-    };
-    let first = FIRST.into_iter().filter(|column| members.contains_key(*column));
-    let rest = members.keys().map(String::as_str).filter(|column| !FIRST.contains(column));
-    first.chain(rest).collect()
+/// The line of one row.
+pub fn line(columns: &[&str], row: &Value) -> String {
+    joined(columns.iter().map(|column| cell(row.get(column).unwrap_or(&Value::Null))))
 }
 
-fn line(cells: impl Iterator<Item = String>) -> String {
+fn joined(cells: impl Iterator<Item = String>) -> String {
     let mut line = cells.collect::<Vec<_>>().join(",");
     line.push_str("\r\n");
     line

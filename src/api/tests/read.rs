@@ -69,7 +69,7 @@ async fn wrong_queries_are_400_and_say_where() {
         ("/v1/messages?content=yes", "content"),
         ("/v1/messages?__proto__=1", "__proto__"),
         ("/v1/readings?format=xml", "format"),
-        ("/v1/readings?bucket=5m", "aggregate"),
+        ("/v1/readings?name=", "name"),
         ("/v1/readings?aggregate=max", "bucket"),
         ("/v1/readings?bucket=0s&aggregate=max", "bucket"),
         ("/v1/readings?bucket=5&aggregate=max", "bucket"),

@@ -1,10 +1,13 @@
-//! Simulated devices: a third each in shape S, G and P, with keys drawn for this run.
+//! Simulated devices: each format in each of its shapes in turn, with keys drawn for this run.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use paperknife_device::algorithm::SignatureAlgorithm;
+use paperknife_device::cms;
 use paperknife_device::device::Device;
 use paperknife_device::error::SealError;
+use paperknife_device::format::Format;
+use paperknife_device::jose;
 use paperknife_device::key::Gateway;
 use paperknife_device::provision::{Blueprint, Kids, Provisioned, SysRng, provision};
 use paperknife_device::seal::{Options, Shape};
@@ -27,6 +30,8 @@ pub(super) struct Sent {
     pub(super) nth: usize,
     /// Its identity.
     pub(super) device: String,
+    /// Its format.
+    pub(super) format: &'static str,
     /// Its shape.
     pub(super) shape: &'static str,
     /// Its sequence number.
@@ -39,26 +44,44 @@ pub(super) struct Sent {
 
 /// The devices, taking turns.
 pub(super) struct Fleet {
-    devices: Vec<(Device<Memory>, Shape)>,
+    devices: Vec<Simulated>,
     turn: usize,
 }
+
+struct Simulated {
+    device: Device<Memory>,
+    kind: (Format, Shape),
+}
+
+/// What the devices are, in turn.
+const KINDS: [(Format, Shape); 8] = [
+    (Format::Cose, Shape::S),
+    (Format::Jose, Shape::P),
+    (Format::Cms, Shape::S),
+    (Format::Cose, Shape::G),
+    (Format::Jose, Shape::S),
+    (Format::Cms, Shape::P),
+    (Format::Cose, Shape::P),
+    (Format::Jose, Shape::G),
+];
 
 impl Fleet {
     /// Provisions `count` devices for an audience and a gateway's public key; also the JWK Set that the gateway imports.
     pub(super) fn provision(count: usize, audience: &str, gateway: &Gateway) -> Result<(Self, Vec<u8>), SealError> {
         let (mut kids, mut made, mut devices) = (Kids::default(), Vec::new(), Vec::new());
         for nth in 0..count {
-            let shape = [Shape::S, Shape::G, Shape::P][nth % 3];
+            let (format, shape) = KINDS[nth % KINDS.len()];
             let blueprint = Blueprint {
                 device: &format!("urn:dev:demo:{:04}", nth + 1),
+                format,
                 audience,
                 paths: &[Some(PATH), Some(OTHER_PATH)],
                 shapes: &[shape],
-                signature: [SignatureAlgorithm::Esp256, SignatureAlgorithm::Ed25519][nth / 3 % 2],
+                signature: [SignatureAlgorithm::Esp256, SignatureAlgorithm::Ed25519][nth / KINDS.len() % 2],
                 gateway: Some(gateway),
             };
             let Provisioned { sealer, gateway_keys, .. } = provision(&blueprint, &mut kids, &mut SysRng)?;
-            devices.push((Device::new(sealer, Memory::default(), 16)?, shape));
+            devices.push(Simulated { device: Device::new(sealer, Memory::default(), 16)?, kind: (format, shape) });
             made.extend(gateway_keys);
         }
         Ok((Self { devices, turn: 0 }, gateway_side(made)))
@@ -70,13 +93,36 @@ impl Fleet {
         self.turn += 1;
         // Eighths are exact in binary, so that what comes out can be compared with what went in.
         let value = 20.0 + (self.turn % 80) as f64 / 8.0;
-        let (device, shape) = &mut self.devices[nth];
+        let Simulated { device, kind: (format, shape) } = &mut self.devices[nth];
         let number = device.next(*shape).unwrap_or_default();
         let reading = Reading { name: NAME, value: Value::Number(value), unit: Some("Cel"), time: None };
-        let options = Options { issued_at: Some(now_s()), ..Options::default() };
-        let sealed = device.seal(*shape, &senml::pack(&[reading]), &options, &mut SysRng)?;
+        let sealed = seal(device, *format, *shape, &[reading])?;
         let device = device.sealer().device.clone();
-        Ok(Sent { nth, device, shape: name(*shape), number, value, sealed })
+        Ok(Sent { nth, device, format: format.name(), shape: shape.name(), number, value, sealed })
+    }
+}
+
+/// The reading as SenML of the format's own kind, sealed.
+fn seal(
+    device: &mut Device<Memory>,
+    format: Format,
+    shape: Shape,
+    reading: &[Reading<'_>],
+) -> Result<Vec<u8>, SealError> {
+    let issued_at = Some(now_s());
+    match format {
+        Format::Cms => {
+            let options = cms::profile::Options { issued_at, ..cms::profile::Options::default() };
+            device.seal_cms(shape, &senml::pack(reading), &options, &mut SysRng)
+        }
+        Format::Cose => {
+            let options = Options { issued_at, ..Options::default() };
+            device.seal(shape, &senml::pack(reading), &options, &mut SysRng)
+        }
+        Format::Jose => {
+            let options = jose::profile::Options { issued_at, ..jose::profile::Options::default() };
+            device.seal_jose(shape, &senml::json(reading), &options, &mut SysRng).map(String::into_bytes)
+        }
     }
 }
 
@@ -87,14 +133,6 @@ fn gateway_side(keys: Vec<paperknife_device::key_set::Jwk>) -> Vec<u8> {
         key["paperknife"]["late_after_s"] = json!(LATE_AFTER_S);
     }
     set.to_string().into_bytes()
-}
-
-const fn name(shape: Shape) -> &'static str {
-    match shape {
-        Shape::G => "G",
-        Shape::P => "P",
-        Shape::S => "S",
-    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "a simulated device has a clock of its own")]

@@ -37,11 +37,12 @@ impl Tally {
             return;
         }
         say(format_args!(
-            "  reading  {}  {}  {:>6} {}   shape {}  number {}",
+            "  reading  {}  {}  {:>6} {}   {:<4} shape {}  number {}",
             sent.device,
             text(&reading["name"]),
             reading["value"],
             text(&reading["unit"]),
+            sent.format,
             sent.shape,
             sent.number
         ));

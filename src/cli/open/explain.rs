@@ -6,16 +6,17 @@
 use std::collections::BTreeSet;
 
 use keystore::key::Algorithm;
-use keystore::{Defaults, ImportOptions, Keystore};
+use keystore::{Defaults, ImportOptions};
 use serde_json::{Value, json};
 
 use crate::envelope;
 use crate::guard::{Arrival, Guess};
 use crate::item::{Claims, Sealed};
-use crate::opening::explain::{Explanation, Variation, explain};
 use crate::opening::House;
+use crate::opening::explain::{Explanation, Variation, explain};
 
 use super::Failed;
+use super::given::Given;
 
 /// KDF inputs that are bytes, by their place in a record.
 const KDF_INPUTS: [&str; 9] = [
@@ -58,8 +59,8 @@ const ALGORITHMS: [(i64, &str); 20] = [
 pub(super) struct Scene<'a> {
     /// Key files that are JSON: what their records say may be varied.
     pub(super) keys: Vec<Value>,
-    /// Other key files.
-    pub(super) opaque: Vec<Vec<u8>>,
+    /// All else that it was opened with.
+    pub(super) given: Given,
     /// What keys that name no algorithm may run beside.
     pub(super) off: Vec<Algorithm>,
     /// The gateway's audience.
@@ -100,11 +101,10 @@ fn with_records(files: &[Value], change: impl Fn(&mut Value)) -> Vec<Value> {
 
 impl<'a> Scene<'a> {
     fn house(&self, keys: &[Value]) -> Result<House, Failed> {
-        let keystore = Keystore::ephemeral(Defaults { audience: self.audience.clone() })?;
-        let files = keys.iter().map(|file| file.to_string().into_bytes()).chain(self.opaque.iter().cloned());
+        let keystore = self.given.keystore(Defaults { audience: self.audience.clone() }, &self.off)?;
         let options = ImportOptions { also: self.off.clone(), ..ImportOptions::default() };
-        for file in files {
-            keystore.import(&file, &options)?;
+        for file in keys {
+            keystore.import(file.to_string().as_bytes(), &options)?;
         }
         Ok(House::new(keystore.into(), envelope::Limits::default()))
     }

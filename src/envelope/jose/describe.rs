@@ -23,7 +23,8 @@ impl Message {
         });
         match &self.body {
             Body::Encrypted(body) => {
-                described["enc"] = json!(self.ways.first().and_then(|way| way.headers.enc.as_ref()).map(|enc| &enc.value));
+                described["enc"] =
+                    json!(self.ways.first().and_then(|way| way.headers.enc.as_ref()).map(|enc| &enc.value));
                 described["iv_hex"] = json!(hex::encode(&body.iv));
                 described["ciphertext_bytes"] = json!(body.sealed.len() - body.encryption.map_or(0, |known| known.tag));
                 described["recipients"] = json!(ways);

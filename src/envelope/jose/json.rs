@@ -58,7 +58,8 @@ pub(super) fn object(bytes: &[u8]) -> Result<Object, Fault> {
     let text = std::str::from_utf8(bytes).map_err(|_| Fault::malformed("JSON that is not UTF-8"))?;
     let budget = Budget { values: Cell::new(VALUES), over: Cell::new(None) };
     let mut json = serde_json::Deserializer::from_str(text);
-    let read = Seed { budget: &budget, depth: DEPTH }.deserialize(&mut json).and_then(|value| json.end().map(|()| value));
+    let read =
+        Seed { budget: &budget, depth: DEPTH }.deserialize(&mut json).and_then(|value| json.end().map(|()| value));
     match (read, budget.over.take()) {
         (Ok(Value::Object(object)), _) => Ok(object),
         (Ok(_), _) => Err(Fault::malformed("JSON whose root is no object")),
@@ -81,10 +82,11 @@ impl Budget {
     }
 
     fn spend<E: Error>(&self) -> Result<(), E> {
-        match self.values.get().checked_sub(1) {
-            Some(left) => Ok(self.values.set(left)),
-            None => self.end(Reason::TooLarge, "JSON of too many values"),
-        }
+        let Some(left) = self.values.get().checked_sub(1) else {
+            return self.end(Reason::TooLarge, "JSON of too many values");
+        };
+        self.values.set(left);
+        Ok(())
     }
 
     /// NUL is legal JSON and never meant.

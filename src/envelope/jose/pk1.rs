@@ -3,10 +3,12 @@
 //!
 //! Imports its neighbours and `envelope::Fault`.
 
-use super::json::{Object, Value};
+use super::json::Value;
 use super::text;
 use crate::envelope::Fault;
 
+/// Its members (jose.md §9).
+const MEMBERS: [&str; 6] = ["aud", "ep", "path", "seq", "ctx", "iat"];
 /// Sequence numbers are below 2^40, as a Partial IV of five bytes is (profile.md §2).
 const SEQUENCES: i128 = 1 << 40;
 /// Longest kid context, bytes.
@@ -36,45 +38,46 @@ const FAULT: Fault = Fault::malformed("a pk1 that is not the profile's");
 /// Reads the member: all that the profile names, and nothing else.
 pub(super) fn read(value: &Value) -> Result<Pk1, Fault> {
     let Value::Object(object) = value else { return Err(FAULT) };
-    let mut object = object.clone();
-    let pk1 = Pk1 {
-        audience: name(object.take("aud"))?.ok_or(FAULT)?,
-        endpoint: name(object.take("ep"))?.ok_or(FAULT)?,
-        path: match object.take("path") {
-            Some(Value::Null) => None,
-            path => Some(name(path)?.ok_or(FAULT)?),
-        },
-        sequence: sequence(object.take("seq"))?,
-        kid_context: object.take("ctx").map(context).transpose()?,
-        issued_at: object.take("iat").map(seconds).transpose()?,
-    };
-    if object == Object::default() { Ok(pk1) } else { Err(FAULT) }
-}
-
-fn name(value: Option<Value>) -> Result<Option<String>, Fault> {
-    match value {
-        None => Ok(None),
-        Some(Value::Text(text)) if text.len() <= NAME => Ok(Some(text)),
-        Some(_) => Err(FAULT),
+    if object.0.iter().any(|(name, _)| !MEMBERS.contains(&name.as_str())) {
+        return Err(FAULT);
     }
+    let required = |name: &str| object.get(name).ok_or(FAULT);
+    Ok(Pk1 {
+        audience: name(required("aud")?)?,
+        endpoint: name(required("ep")?)?,
+        path: match required("path")? {
+            Value::Null => None,
+            path => Some(name(path)?),
+        },
+        sequence: sequence(required("seq")?)?,
+        kid_context: object.get("ctx").map(context).transpose()?,
+        issued_at: object.get("iat").map(seconds).transpose()?,
+    })
 }
 
-fn sequence(value: Option<Value>) -> Result<u64, Fault> {
+fn name(value: &Value) -> Result<String, Fault> {
     match value {
-        Some(Value::Integer(number)) if (0..SEQUENCES).contains(&number) => u64::try_from(number).map_err(|_| FAULT),
+        Value::Text(text) if text.len() <= NAME => Ok(text.clone()),
         _ => Err(FAULT),
     }
 }
 
-fn context(value: Value) -> Result<Vec<u8>, Fault> {
+fn sequence(value: &Value) -> Result<u64, Fault> {
+    match value {
+        Value::Integer(number) if (0..SEQUENCES).contains(number) => u64::try_from(*number).map_err(|_| FAULT),
+        _ => Err(FAULT),
+    }
+}
+
+fn context(value: &Value) -> Result<Vec<u8>, Fault> {
     let Value::Text(text) = value else { return Err(FAULT) };
-    let context = text::bytes(&text)?;
+    let context = text::bytes(text)?;
     if (1..=CONTEXT).contains(&context.len()) { Ok(context) } else { Err(FAULT) }
 }
 
-fn seconds(value: Value) -> Result<i64, Fault> {
+fn seconds(value: &Value) -> Result<i64, Fault> {
     match value {
-        Value::Integer(seconds) if seconds >= 0 => i64::try_from(seconds).map_err(|_| FAULT),
+        Value::Integer(seconds) if *seconds >= 0 => i64::try_from(*seconds).map_err(|_| FAULT),
         _ => Err(FAULT),
     }
 }

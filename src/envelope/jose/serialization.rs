@@ -84,11 +84,7 @@ fn compact(bytes: &[u8]) -> Result<Parts, Fault> {
     match *parts.as_slice() {
         [protected, payload, signature] => Ok(Parts::Jws(Jws {
             payload: (!payload.is_empty()).then(|| text(payload)),
-            signatures: vec![Part {
-                protected: Some(text(protected)),
-                own: Object::default(),
-                bytes: text(signature),
-            }],
+            signatures: vec![Part { protected: Some(text(protected)), own: Object::default(), bytes: text(signature) }],
         })),
         [protected, encrypted_key, iv, ciphertext, tag] => Ok(Parts::Jwe(Jwe {
             protected: Some(text(protected)),

@@ -72,7 +72,8 @@ impl Message {
         if headers.is_misunderstood() {
             return Some(Fault { reason: Reason::CritNotUnderstood, detail: "a critical header" });
         }
-        if !(protected(&headers.alg) && protected(&headers.enc)) && !compat.allows(Departure::UnprotectedAlg) {
+        let protected = protected(&headers.alg) && protected(&headers.enc);
+        if !protected && !compat.allows(Departure::UnprotectedAlg) {
             return Some(Fault { reason: Reason::AlgNotProtected, detail: "algorithm in an unprotected header" });
         }
         self.off(way, compat).map(|detail| Fault { reason: Reason::AlgNotAllowed, detail })

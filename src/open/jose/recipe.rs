@@ -11,7 +11,11 @@ use crate::envelope::jose::{self, Curve, Encryption, Header, Message, PublicKey,
 use crate::guard::admit::jose::Attempt;
 
 /// Runs one attempt.
-pub(super) fn run(message: &Message, attempt: &Attempt, keystore: &Keystore) -> Result<(Vec<u8>, Authentic), OpenError> {
+pub(super) fn run(
+    message: &Message,
+    attempt: &Attempt,
+    keystore: &Keystore,
+) -> Result<(Vec<u8>, Authentic), OpenError> {
     let way = message.way(attempt.way()).ok_or(OpenError::Rejected)?;
     let (key, algorithm) = (attempt.key(), attempt.algorithm());
     let authenticated = message.authenticated(way);

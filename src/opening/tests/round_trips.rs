@@ -1,5 +1,5 @@
 //! Every structure under every algorithm and every way to its key, sealed by the device module and opened here; and
-//! nothing that is changed on the way.
+//! nothing that is changed on the way. COSE here, `cms` and `jose` beneath.
 
 use std::path::Path;
 use std::sync::LazyLock;
@@ -8,11 +8,11 @@ use keystore::key::Algorithm;
 use keystore::{Defaults, ImportOptions, Keystore};
 use paperknife_device::cose::algorithm::{Encryption, Mac, Management, Signature};
 use paperknife_device::cose::headers::{ContentType, Headers};
-use paperknife_device::cose::key::Key;
 use paperknife_device::cose::recipient::{Announced, Inputs, Party, Recipient, Sender, Source};
 use paperknife_device::cose::signature::Signer;
 use paperknife_device::cose::{Message, Nonce, Sealed as Made, Structure, Tagging};
 use paperknife_device::key_set::KeySet;
+use paperknife_device::primitive::key::Key;
 use paperknife_device::provision::SysRng;
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -21,8 +21,11 @@ use serde_json::{Value, json};
 use super::NOW_S;
 use crate::envelope::Limits;
 use crate::guard::{Arrival, Guess};
-use crate::item::{Claims, Compat, CoseType, Sealed, Timestamp};
-use crate::opening::{Finding, House, find};
+use crate::item::{Claims, Compat, CoseType, Format, Sealed, Timestamp};
+use crate::opening::{Finding, House, find, off_by_default};
+
+mod cms;
+mod jose;
 
 /// One way to a content key, by names of test keys.
 #[derive(Clone, Copy, Debug)]
@@ -51,11 +54,18 @@ static VERIFIER: LazyLock<House> = LazyLock::new(|| {
 
 fn house(key_set: &[u8]) -> House {
     let keystore = Keystore::ephemeral(Defaults::default()).unwrap();
-    let off_by_default = ["RS256", "RS384", "RS512", Management::OaepSha1.name()].into_iter();
     let ciphers = Encryption::ALL.iter().filter(|one| !one.authenticates()).map(|one| one.name());
-    let also = off_by_default.chain(ciphers).map(|name| Algorithm::from_name(name).unwrap()).collect();
+    let mut also: Vec<_> = ciphers.map(|name| Algorithm::from_name(name).unwrap()).collect();
+    also.extend(off_by_default(&everything(), Some(Format::Jose)));
     keystore.import(key_set, &ImportOptions { also, ..ImportOptions::default() }).unwrap();
     House::new(keystore.into(), Limits::default())
+}
+
+/// Every departure.
+fn everything() -> Compat {
+    let mut compat = Compat::default();
+    compat.allow("all").unwrap();
+    compat
 }
 
 fn key_file() -> Vec<u8> {

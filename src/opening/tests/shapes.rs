@@ -6,10 +6,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use keystore::{Defaults, ImportOptions, Keystore};
 use paperknife_device::cose::algorithm::{Encryption, Mac, Management, Signature};
 use paperknife_device::cose::headers::{Headers, label};
-use paperknife_device::cose::key::{Curve, Key};
 use paperknife_device::cose::recipient::{Announced, Inputs, Party, Recipient, Sender, Source};
 use paperknife_device::cose::signature::Signer;
 use paperknife_device::cose::{Message, Nonce, Structure};
+use paperknife_device::primitive::key::{Curve, Key};
 use paperknife_device::provision::SysRng;
 use serde_json::{Value, json};
 

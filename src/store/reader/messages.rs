@@ -165,6 +165,13 @@ pub(super) struct Source {
     pub(super) key: i64,
 }
 
+impl Source {
+    /// Whether an index by device leads to it.
+    pub(super) fn is_indexed(&self) -> bool {
+        self.from != "message m"
+    }
+}
+
 /// One source for all devices; two for one device, in the order of the page: what the index by device reaches, and the
 /// messages behind it. None where there is no such device.
 pub(super) fn sources(

@@ -1,7 +1,7 @@
 //! Readings of opened messages, one by one or summed up over time.
 //!
-//! Imports `item`, `payload` types, serde and rusqlite. Until a series has an index of its own, a question about one
-//! device costs what that device has sent.
+//! Imports `item`, `payload` types, serde and rusqlite. A question about some time of one device costs what that time
+//! holds; one about all of its readings, or all devices', goes through messages in the order of commits.
 
 use rusqlite::{Connection, Row, params};
 use serde::ser::SerializeMap;
@@ -13,7 +13,9 @@ use crate::payload::Reading;
 use crate::store::checksum::{MESSAGE, READING};
 use crate::store::failure::Failure;
 use crate::store::flags;
+use crate::store::glob::Glob;
 use crate::store::measure::{self, kind};
+use crate::store::reader::messages::Source;
 use crate::store::reader::page::{Cursor, Page, PageRequest};
 use crate::store::reader::{json, messages};
 
@@ -26,15 +28,15 @@ const MEASURED: &str = "r.message, r.place, r.time, r.name, r.path, r.kind, r.va
 pub struct ReadingFilter {
     /// Of this device.
     pub device: Option<String>,
-    /// Of this name.
-    pub name: Option<String>,
+    /// Whose name fits.
+    pub name: Option<Glob>,
     /// Measured then or later.
     pub from: Option<Timestamp>,
     /// Measured before then.
     pub to: Option<Timestamp>,
-    /// Not one by one, but this many seconds of a device and name at a time; goes with `aggregate`.
+    /// Not one by one, but this many seconds of a device and name at a time.
     pub bucket_s: Option<i64>,
-    /// What the numbers of a bucket come to.
+    /// Which of the numbers of a bucket is its `value`; the mean where nothing is said.
     pub aggregate: Option<Aggregate>,
 }
 
@@ -116,20 +118,6 @@ impl Aggregate {
             _ => return None,
         })
     }
-
-    /// In SQL, with a column after it that decides where a bare `r.value` comes from.
-    const fn sql(self) -> &'static str {
-        match self {
-            Self::Count => "count(*), NULL",
-            // With one min() or max(), a bare column is of the row that has it (sqlite.org/lang_select.html).
-            Self::First => "r.value, min(r.time)",
-            Self::Last => "r.value, max(r.time)",
-            Self::Max => "max(r.value), NULL",
-            Self::Mean => "avg(r.value), NULL",
-            Self::Min => "min(r.value), NULL",
-            Self::Sum => "total(r.value), NULL",
-        }
-    }
 }
 
 /// Numbers of one device and name over some time.
@@ -143,11 +131,29 @@ pub struct Bucket {
     pub unit: Option<String>,
     /// When the bucket begins.
     pub time: Timestamp,
-    /// What the numbers come to.
+    /// The one that was asked for.
     #[serde(serialize_with = "json::number")]
     pub value: f64,
     /// How many there are.
     pub count: u64,
+    /// The lowest.
+    #[serde(serialize_with = "json::number")]
+    pub min: f64,
+    /// The highest.
+    #[serde(serialize_with = "json::number")]
+    pub max: f64,
+    /// Their mean.
+    #[serde(serialize_with = "json::number")]
+    pub mean: f64,
+    /// Their sum.
+    #[serde(serialize_with = "json::number")]
+    pub sum: f64,
+    /// The earliest.
+    #[serde(serialize_with = "json::number")]
+    pub first: f64,
+    /// The latest.
+    #[serde(serialize_with = "json::number")]
+    pub last: f64,
 }
 
 pub(super) fn list(
@@ -156,9 +162,9 @@ pub(super) fn list(
     filter: &ReadingFilter,
     page: &PageRequest,
 ) -> Result<Page<Series>, Failure> {
-    match (filter.bucket_s, filter.aggregate) {
-        (Some(bucket_s), Some(aggregate)) => buckets(connection, tenant, filter, bucket_s, aggregate, page),
-        _ => one_by_one(connection, tenant, filter, page),
+    match filter.bucket_s {
+        Some(bucket_s) => buckets(connection, tenant, filter, bucket_s, page),
+        None => one_by_one(connection, tenant, filter, page),
     }
 }
 
@@ -169,13 +175,16 @@ fn one_by_one(
     page: &PageRequest,
 ) -> Result<Page<Series>, Failure> {
     let device = filter.device.as_deref();
-    let Some(sources) = messages::sources(connection, tenant, device, page)? else { return Ok(Page::empty()) };
+    let Some(mut sources) = messages::sources(connection, tenant, device, page)? else { return Ok(Page::empty()) };
     let mut rows = Vec::new();
-    for source in sources {
+    for source in &mut sources {
+        if source.is_indexed() && is_short(connection, source.key, filter)? {
+            *source = Source { from: TIMELINE, only: "m.device = ?1 AND r.place = x.place", key: source.key };
+        }
         let mut statement = connection.prepare_cached(&format!(
             "SELECT {MEASURED}, {READING} FROM {from} LEFT JOIN device e ON e.id = m.device
              CROSS JOIN reading r ON r.message = m.id WHERE {MESSAGE} AND {only} AND m.id {beyond}= ?2 AND (m.id {beyond} ?2 OR r.place {beyond} ?3) AND m.tenant = ?4
-             AND (?5 IS NULL OR r.name = ?5) AND r.time >= ?6 AND r.time < ?7
+             AND (?5 IS NULL OR r.name GLOB ?5) AND r.time >= ?6 AND r.time < ?7
              ORDER BY m.id {order}, r.place {order} LIMIT ?8",
             from = source.from,
             only = source.only,
@@ -186,7 +195,7 @@ fn one_by_one(
         let Cursor { row, place } = page.from();
         let left = page.rows() - i64::try_from(rows.len()).unwrap_or(i64::MAX);
         let found = statement
-            .query_map(params![source.key, row, place, tenant, filter.name, from, to, left], |row| {
+            .query_map(params![source.key, row, place, tenant, pattern(filter), from, to, left], |row| {
                 Ok((Cursor { row: row.get("message")?, place: row.get("place")? }, Series::Measured(measured(row)?)))
             })?;
         for row in found {
@@ -206,39 +215,89 @@ pub(super) fn of_message(connection: &Connection, message: i64) -> Result<Vec<Me
     Ok(readings)
 }
 
+/// What `message_by_device` stands for where the time is short: the readings of that time, in the order of commits.
+const TIMELINE: &str = "(SELECT message, place FROM reading_by_time WHERE device = ?1 AND time >= ?6 AND time < ?7
+     ORDER BY message, place) x CROSS JOIN message m ON m.id = x.message";
+
+/// Readings up to which a time is short: each page of it sorts them all.
+const SHORT: i64 = 20_000;
+
+fn is_short(connection: &Connection, device: i64, filter: &ReadingFilter) -> Result<bool, Failure> {
+    if filter.from.is_none() && filter.to.is_none() {
+        return Ok(false);
+    }
+    let (from, to) = times(filter);
+    let mut statement = connection.prepare_cached(
+        "SELECT count(*) <= ?4 FROM
+         (SELECT 1 FROM reading_by_time WHERE device = ?1 AND time >= ?2 AND time < ?3 LIMIT ?4 + 1)",
+    )?;
+    Ok(statement.query_row(params![device, from, to, SHORT], |row| row.get(0))?)
+}
+
+/// A page ends within the buckets of one time, or between two: its cursor is that time and how many of it were given.
 fn buckets(
     connection: &Connection,
     tenant: &str,
     filter: &ReadingFilter,
     bucket_s: i64,
-    aggregate: Aggregate,
     page: &PageRequest,
 ) -> Result<Page<Series>, Failure> {
+    let length = bucket_s.max(1).saturating_mul(1000);
+    let (mut from, mut to) = times(filter);
+    let mut last = page.after.map(|cursor| (begin_of(cursor, length), cursor.place));
+    match last {
+        Some((begin, _)) if page.descending => to = to.min(begin.saturating_add(length)),
+        Some((begin, _)) => from = from.max(begin),
+        None => {}
+    }
     // Both sources at once: a bucket may have readings of either.
     let mut statement = connection.prepare_cached(&format!(
-        "SELECT e.name, r.name, max(r.unit), r.time - (r.time % ?1 + ?1) % ?1 AS bucket, count(*), {aggregate}
+        "SELECT e.name, r.name, max(r.unit), r.time - (r.time % ?1 + ?1) % ?1 AS bucket, count(*), min(r.value),
+         max(r.value), avg(r.value), total(r.value), first_of(r.value, r.time), last_of(r.value, r.time)
          FROM (SELECT id FROM message WHERE ?2 IS NULL AND tenant = ?3
-               UNION ALL SELECT x.message FROM message_by_device x
+               UNION ALL SELECT DISTINCT x.message FROM reading_by_time x
                    WHERE x.device = (SELECT id FROM device WHERE tenant = ?3 AND name = ?2)
+                   AND x.time >= ?5 AND x.time < ?6
                UNION ALL SELECT id FROM message WHERE id > (SELECT indexed FROM progress)
                    AND device = (SELECT id FROM device WHERE tenant = ?3 AND name = ?2)) s
          CROSS JOIN message m ON m.id = s.id LEFT JOIN device e ON e.id = m.device
          CROSS JOIN reading r ON r.message = m.id
-         WHERE {MESSAGE} AND {READING} AND (?2 IS NULL OR e.name = ?2) AND r.kind IN ({INTEGER}, {NUMBER}) AND r.value IS NOT NULL
-         AND (?4 IS NULL OR r.name = ?4) AND r.time >= ?5 AND r.time < ?6
+         WHERE {MESSAGE} AND {READING} AND (?2 IS NULL OR e.name = ?2) AND r.kind IN ({INTEGER}, {NUMBER})
+         AND r.value IS NOT NULL AND (?4 IS NULL OR r.name GLOB ?4) AND r.time >= ?5 AND r.time < ?6
          GROUP BY bucket, m.device, r.name ORDER BY bucket {order}, e.name {order}, r.name {order} LIMIT ?7 OFFSET ?8",
-        aggregate = aggregate.sql(),
         order = page.order(),
         INTEGER = kind::INTEGER,
         NUMBER = kind::NUMBER,
     ))?;
-    let bucket = bucket_s.max(1).saturating_mul(1000);
-    let (from, to) = times(filter);
-    let skip = page.after.map_or(0, |cursor| cursor.row);
+    let skip = last.map_or(0, |(_, given)| given);
     let found = statement
-        .query_map(params![bucket, filter.device, tenant, filter.name, from, to, page.rows(), skip], read_bucket)?;
-    let rows = (skip + 1..).zip(found).map(|(row, bucket)| Ok((Cursor { row, place: 0 }, Series::Bucket(bucket?))));
-    Ok(Page::cut(rows.collect::<Result<_, Failure>>()?, page))
+        .query_map(params![length, filter.device, tenant, pattern(filter), from, to, page.rows(), skip], |row| {
+            read_bucket(row, filter.aggregate)
+        })?;
+    let mut rows = Vec::new();
+    for bucket in found {
+        let bucket = bucket?;
+        let begin = bucket.time.millis();
+        let given = last.filter(|(of, _)| *of == begin).map_or(1, |(_, given)| given + 1);
+        last = Some((begin, given));
+        rows.push((Cursor { row: numbered(begin, length), place: given }, Series::Bucket(bucket)));
+    }
+    Ok(Page::cut(rows, page))
+}
+
+/// Buckets are counted from one far before 1970: a cursor holds no negative number.
+const FAR_BEFORE: i64 = 1 << 62;
+
+const fn numbered(begin: i64, length: i64) -> i64 {
+    FAR_BEFORE + begin.div_euclid(length)
+}
+
+const fn begin_of(cursor: Cursor, length: i64) -> i64 {
+    (cursor.row - FAR_BEFORE).saturating_mul(length)
+}
+
+fn pattern(filter: &ReadingFilter) -> Option<String> {
+    filter.name.as_ref().map(Glob::sql)
 }
 
 fn measured(row: &Row<'_>) -> rusqlite::Result<Measured> {
@@ -258,16 +317,22 @@ fn measured(row: &Row<'_>) -> rusqlite::Result<Measured> {
     })
 }
 
-fn read_bucket(row: &Row<'_>) -> rusqlite::Result<Bucket> {
-    let count: i64 = row.get(4)?;
-    Ok(Bucket {
-        device: row.get(0)?,
-        name: row.get(1)?,
-        unit: row.get(2)?,
-        time: Timestamp::from_millis(row.get(3)?),
-        value: row.get(5)?,
-        count: count.cast_unsigned(),
-    })
+fn read_bucket(row: &Row<'_>, aggregate: Option<Aggregate>) -> rusqlite::Result<Bucket> {
+    let count = row.get::<_, i64>(4)?.cast_unsigned();
+    let [min, max, mean, sum, first, last] =
+        [row.get(5)?, row.get(6)?, row.get(7)?, row.get(8)?, row.get(9)?, row.get(10)?];
+    let value = match aggregate.unwrap_or(Aggregate::Mean) {
+        Aggregate::Count => count as f64,
+        Aggregate::First => first,
+        Aggregate::Last => last,
+        Aggregate::Max => max,
+        Aggregate::Mean => mean,
+        Aggregate::Min => min,
+        Aggregate::Sum => sum,
+    };
+    let time = Timestamp::from_millis(row.get(3)?);
+    let (device, name, unit) = (row.get(0)?, row.get(1)?, row.get(2)?);
+    Ok(Bucket { device, name, unit, time, value, count, min, max, mean, sum, first, last })
 }
 
 fn times(filter: &ReadingFilter) -> (i64, i64) {

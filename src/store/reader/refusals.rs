@@ -191,7 +191,7 @@ fn read_refused(row: &Row<'_>) -> rusqlite::Result<UnopenedItem> {
 
 fn read_held(row: &Row<'_>) -> rusqlite::Result<HeldItem> {
     let key_names: Vec<KeyName> = text::json(row, "key_names")?;
-    let kid = key_names.first().map(|KeyName::Kid(kid)| kid.clone());
+    let kid = key_names.first().and_then(KeyName::kid).map(<[u8]>::to_vec);
     Ok(HeldItem { item: unopened(row, Verdict::Held, kid, None)?, key_names })
 }
 

@@ -84,8 +84,9 @@ impl Draft {
 impl Books {
     /// As the disk has it.
     pub(in crate::store) fn load(connection: &Connection, limits: Limits) -> Result<Self, Failure> {
-        let (next_item, last_id): (i64, i64) = connection
-            .query_row("SELECT next_item, last_id FROM progress", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let (next_item, last_id): (i64, i64) =
+            connection
+                .query_row("SELECT next_item, last_id FROM progress", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(Self {
             limits,
             ordinals: Ordinals::after(last_id),

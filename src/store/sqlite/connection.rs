@@ -14,6 +14,7 @@ use rusqlite::{Connection, OpenFlags};
 use crate::fault;
 use crate::store::checksum;
 use crate::store::failure::Failure;
+use crate::store::sqlite::edges;
 
 /// 3.7.0 to 3.51.2 can corrupt a WAL that is reset.
 const OLDEST: i32 = 3_051_003;
@@ -77,6 +78,7 @@ fn open(file: &Path, flags: OpenFlags) -> Result<Connection, Failure> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     set(&connection, SETTINGS)?;
     checksum::install(&connection)?;
+    edges::install(&connection)?;
     if fault::is_on("synchronous-normal") {
         set(&connection, &[("synchronous", "1")])?;
     }

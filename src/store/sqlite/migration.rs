@@ -2,6 +2,7 @@
 //!
 //! The version stands in the file's header (`user_version`), so it changes with the schema or not at all.
 
+use std::cmp::Ordering;
 use std::fs::File;
 use std::path::Path;
 
@@ -12,8 +13,12 @@ use crate::store::failure::Failure;
 use crate::store::sqlite::{connection, lock};
 
 /// Step `n` leads from version `n` to `n + 1`.
-pub(in crate::store) const STEPS: &[&str] =
-    &[include_str!("../schema/1.sql"), include_str!("../schema/2.sql"), include_str!("../schema/3.sql")];
+pub(in crate::store) const STEPS: &[&str] = &[
+    include_str!("../schema/1.sql"),
+    include_str!("../schema/2.sql"),
+    include_str!("../schema/3.sql"),
+    include_str!("../schema/4.sql"),
+];
 
 /// Makes or migrates the database in `data`. Only for who holds the server's lock.
 pub(in crate::store) fn bring_forward(data: &Path) -> Result<(), Failure> {
@@ -33,6 +38,16 @@ pub(in crate::store) fn prepare(data: &Path) -> Result<(), Failure> {
             let _lock = lock::exclusive(data).map_err(|_| Failure::Schema { found, known, hint })?;
             migrate(&file, STEPS)
         }
+    }
+}
+
+/// Whether the database in `data` is there, and of this program's schema.
+pub(in crate::store) fn same(data: &Path) -> Result<(), Failure> {
+    let (found, known) = (version(&connection::for_reading(&connection::file(data))?)?, version_after(STEPS));
+    match found.cmp(&known) {
+        Ordering::Less => Err(Failure::Schema { found, known, hint: "`serve` brings it forward" }),
+        Ordering::Equal => Ok(()),
+        Ordering::Greater => Err(newer(found, known)),
     }
 }
 

@@ -40,5 +40,6 @@ impl<'c> Pen<'c> {
 const CONCLUSION: &str = "INSERT INTO conclusion VALUES (?1, ?2, ?3, ?4) ON CONFLICT (item) DO UPDATE SET
      verdict = excluded.verdict, reason = excluded.reason, message = excluded.message";
 /// The last is the row's sum.
-const MESSAGE: &str = "INSERT INTO message VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,
+const MESSAGE: &str =
+    "INSERT INTO message VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,
      ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28)";

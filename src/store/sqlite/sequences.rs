@@ -113,8 +113,9 @@ impl Sequences {
         let mut insert =
             connection.prepare_cached("INSERT INTO sequence VALUES (NULL, ?2, ?1, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")?;
         // A device that is named again, though it is the same, would be sorted into its index again.
-        let mut update = connection
-            .prepare_cached("UPDATE sequence SET accounted = ?2, expected = ?3, ranges = ?4, checksum = ?5 WHERE id = ?1")?;
+        let mut update = connection.prepare_cached(
+            "UPDATE sequence SET accounted = ?2, expected = ?3, ranges = ?4, checksum = ?5 WHERE id = ?1",
+        )?;
         let mut claim = connection.prepare_cached("UPDATE sequence SET device = ?2 WHERE id = ?1")?;
         for place in self.dirty.drain(..) {
             let state = &mut self.states[place];

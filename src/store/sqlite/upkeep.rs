@@ -11,6 +11,7 @@ use crate::store::Limits;
 use crate::store::failure::Failure;
 use crate::store::id;
 use crate::store::sqlite::books::Books;
+use crate::store::sqlite::timeline;
 
 /// Messages that are sorted in at once while there is work: with thousands of devices their entries still share pages.
 pub(in crate::store) const SORTED: usize = 16_384;
@@ -24,6 +25,7 @@ const FRAMES: i64 = 2_000;
 /// Sorts the last messages into the tables that are sorted otherwise.
 pub(in crate::store) fn index(connection: &mut Connection, books: &mut Books) -> Result<(), Failure> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    timeline::extend(&transaction)?;
     books.recent.write(&transaction)?;
     fault::point("index", "before-commit");
     transaction.commit()?;
@@ -165,6 +167,7 @@ fn prune_messages(connection: &Connection, before: Timestamp) -> Result<usize, F
         let mut entry =
             connection.prepare_cached("DELETE FROM message_by_device WHERE device = ?1 AND message = ?2")?;
         entry.execute(params![device, message])?;
+        timeline::forget(connection, *device, *message)?;
         connection.prepare_cached("DELETE FROM reading WHERE message = ?1")?.execute([message])?;
         connection.prepare_cached("DELETE FROM message WHERE id = ?1")?.execute([message])?;
     }

@@ -6,6 +6,7 @@ use super::house::{House, NOW, facts, held, item, numbered, opened, reading, ref
 use crate::guard::settled::Flag;
 use crate::item::{Claims, Item, Origin, Reason, Sealed, Timestamp, Verdict};
 use crate::payload::{Payload, PayloadError, Value};
+use crate::store::glob::Glob;
 use crate::store::reader::{Aggregate, Cursor, MessageFilter, PageRequest, ReadingFilter, RefusalFilter};
 
 fn to_json(value: &impl serde::Serialize) -> Json {
@@ -394,7 +395,7 @@ fn readings_are_filtered_and_paged() {
     assert_eq!(count(none()), 10);
     assert_eq!(count(ReadingFilter { device: Some("a".into()), ..none() }), 5);
     assert_eq!(count(ReadingFilter { device: Some("nobody".into()), ..none() }), 0);
-    assert_eq!(count(ReadingFilter { name: Some("t".into()), ..none() }), 6);
+    assert_eq!(count(ReadingFilter { name: Glob::parse("t"), ..none() }), 6);
     assert_eq!(count(ReadingFilter { from: Some(NOW.plus_seconds(1)), ..none() }), 2);
     assert_eq!(count(ReadingFilter { to: Some(NOW.plus_seconds(1)), ..none() }), 8);
 }
@@ -405,7 +406,7 @@ fn numbers_are_summed_up_in_buckets() {
     let of = |aggregate| {
         let filter = ReadingFilter {
             device: Some("a".into()),
-            name: Some("t".into()),
+            name: Glob::parse("t"),
             bucket_s: Some(120),
             aggregate: Some(aggregate),
             ..ReadingFilter::default()
@@ -435,6 +436,7 @@ fn buckets_of_all_devices_are_paged() {
     assert_eq!(names, ["h", "t", "h", "t"]);
     assert_eq!(
         to_json(&first.items[1]),
-        json!({"device": "a", "name": "t", "unit": "Cel", "time": "2026-01-01T00:00:00.000Z", "value": 2.0, "count": 2})
+        json!({"device": "a", "name": "t", "unit": "Cel", "time": "2026-01-01T00:00:00.000Z", "value": 2.0, "count": 2,
+               "min": 11.0, "max": 13.0, "mean": 12.0, "sum": 24.0, "first": 11.0, "last": 13.0})
     );
 }

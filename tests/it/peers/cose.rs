@@ -2,19 +2,17 @@
 //! `paperknife open` opens what they seal. What a library lacks is listed by name and tried all the same: a list that
 //! says too much fails as one that says too little.
 
-use std::path::Path;
-
 use paperknife_device::cose::algorithm::{Encryption, Mac, Management, Signature};
 use paperknife_device::cose::headers::{Buckets, ContentType, Headers};
-use paperknife_device::cose::key::Key;
 use paperknife_device::cose::recipient::{Announced, Inputs, Party, Recipient, Sender, Source};
 use paperknife_device::cose::signature::Signer;
 use paperknife_device::cose::{Message, Nonce, Structure};
 use paperknife_device::key_set::KeySet;
+use paperknife_device::primitive::key::Key;
 use paperknife_device::provision::SysRng;
 use serde_json::{Value, json};
 
-use super::ask_peer;
+use super::{Judged, ask_peer, judge, jwk, public};
 use crate::gateway::paperknife;
 
 const CONTENT: &[u8] = b"This is the content.";
@@ -282,7 +280,7 @@ fn peers_open_what_the_device_seals() {
             _ => Err(answer.to_string()),
         };
         let outcomes: Vec<_> = answers.iter().map(opened).collect();
-        judge(&format!("{} opens ours", peer.name), &rows, &outcomes, &[peer.lacks]);
+        judge(&format!("{} opens ours", peer.name), named(&rows, outcomes), &[peer.lacks]);
     }
 }
 
@@ -298,8 +296,13 @@ fn we_open_what_peers_seal() {
         };
         let answers = ask_peer(peer.script, &rows.iter().map(question).collect::<Vec<_>>());
         let outcomes: Vec<_> = rows.iter().zip(&answers).map(|(row, answer)| open(row, answer)).collect();
-        judge(&format!("we open {}", peer.name), &rows, &outcomes, &[peer.lacks, peer.does_not_seal]);
+        judge(&format!("we open {}", peer.name), named(&rows, outcomes), &[peer.lacks, peer.does_not_seal]);
     }
+}
+
+fn named(rows: &[Row], outcomes: Vec<Result<(), String>>) -> Judged {
+    assert_eq!(rows.len(), outcomes.len());
+    rows.iter().map(|row| row.name.clone()).zip(outcomes).collect()
 }
 
 /// `paperknife open` on what a peer sealed.
@@ -321,50 +324,10 @@ fn open(row: &Row, answer: &Value) -> Result<(), String> {
     if verdict["plaintext_b64"] == json!(content) && holds { Ok(()) } else { Err(said()) }
 }
 
-/// Prints which rows ran and which the library lacks. Fails where one that must run did not, or one that is listed as
-/// lacking did.
-fn judge(what: &str, rows: &[Row], outcomes: &[Result<(), String>], lacks: &[&[&str]]) {
-    assert_eq!(rows.len(), outcomes.len(), "{what}");
-    let lacking = |row: &Row| lacks.concat().iter().any(|known| row.name.starts_with(known));
-    let mut wrong = Vec::new();
-    println!("{what}");
-    for (row, outcome) in rows.iter().zip(outcomes) {
-        match (outcome, lacking(row)) {
-            (Ok(()), false) => println!("  ran    {}", row.name),
-            (Err(_), true) => println!("  lacks  {}", row.name),
-            (Ok(()), true) => wrong.push(format!("{}: listed as lacking, and ran", row.name)),
-            (Err(said), false) => wrong.push(format!("{}: {said}", row.name)),
-        }
-    }
-    let unknown = lacks.concat().into_iter().filter(|known| !rows.iter().any(|row| row.name.starts_with(known)));
-    wrong.extend(unknown.map(|known| format!("{known}: listed as lacking, and no row")));
-    assert!(wrong.is_empty(), "{what}:\n{}", wrong.join("\n"));
-}
-
-/// The test key of that kid, private members and all.
-fn jwk(kid: &str) -> Value {
-    let set: Value = serde_json::from_slice(&key_file()).unwrap();
-    let found = set["keys"].as_array().unwrap().iter().find(|key| key["kid"] == kid);
-    found.unwrap_or_else(|| panic!("no test key {kid}")).clone()
-}
-
-fn public(mut jwk: Value) -> Value {
-    if jwk["kty"] != "oct" {
-        for secret in ["d", "p", "q", "dp", "dq", "qi", "priv"] {
-            jwk.as_object_mut().unwrap().remove(secret);
-        }
-    }
-    jwk
-}
-
 /// The same key for the device module.
 fn key(kid: &str) -> Key {
     let set = json!({"keys": [jwk(kid)]});
     KeySet::from_json(set.to_string().as_bytes()).unwrap().cose_key(None).unwrap().0
-}
-
-fn key_file() -> Vec<u8> {
-    std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/keys.jwks.json")).unwrap()
 }
 
 /// Number of an algorithm of content or signature.

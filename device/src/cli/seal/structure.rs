@@ -1,43 +1,45 @@
-//! `seal --structure`: any structure of COSE, with keys out of JWK Sets.
+//! `seal --structure`: any structure of COSE, JOSE or CMS, with keys out of JWK Sets. COSE here, the others in `jose` and
+//! `cms`.
 
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use paperknife_device::cose::algorithm::{Encryption, Mac, Management, Signature};
 use paperknife_device::cose::headers::{Buckets, ContentType, Headers};
-use paperknife_device::cose::key::Key;
 use paperknife_device::cose::recipient::{Announced, Inputs, Recipient, Sender, Source};
 use paperknife_device::cose::signature::Signer;
 use paperknife_device::cose::{Message, Nonce, Structure, Tagging};
+use paperknife_device::primitive::key::Key;
 use paperknife_device::provision::SysRng;
 
+use super::{cms, jose, names};
 use crate::cli::{Fault, file, keys, read_key_set};
 
 /// What a structure needs beside content, algorithm and key.
 #[derive(Args)]
-#[command(next_help_heading = "Any structure of COSE")]
+#[command(next_help_heading = "Any structure of COSE, JOSE or CMS")]
 pub(super) struct Parts {
     /// Seal this structure instead of a shape
     #[arg(long, value_enum, value_name = "NAME", conflicts_with = "shape")]
     structure: Option<Name>,
     /// Who receives it, and how; repeat for several
-    #[arg(long = "recipient", value_name = "ALG:FILE[#KID]", value_parser = recipient)]
-    recipients: Vec<(Management, Place)>,
+    #[arg(long = "recipient", value_name = "ALG:FILE[#KID]", value_parser = party)]
+    pub(super) recipients: Vec<(String, Place)>,
     /// Who signs it; repeat for several
-    #[arg(long = "signer", value_name = "ALG:FILE[#KID]", value_parser = signer)]
-    signers: Vec<(Signature, Place)>,
+    #[arg(long = "signer", value_name = "ALG:FILE[#KID]", value_parser = party)]
+    pub(super) signers: Vec<(String, Place)>,
     /// Who countersigns it (RFC 9338); repeat for several
-    #[arg(long = "countersigner", value_name = "ALG:FILE[#KID]", value_parser = signer)]
-    countersigners: Vec<(Signature, Place)>,
+    #[arg(long = "countersigner", value_name = "ALG:FILE[#KID]", value_parser = party)]
+    countersigners: Vec<(String, Place)>,
     /// The sender's own key, for ECDH-SS
     #[arg(long, value_name = "FILE[#KID]")]
     sender: Option<String>,
     /// Name the sender's key by its kid instead of sending it
     #[arg(long, requires = "sender")]
     sender_by_kid: bool,
-    /// external_aad
+    /// external_aad of COSE; aad of JWE in JSON
     #[arg(long, value_name = "HEX", value_parser = bytes)]
-    aad: Option<Bytes>,
+    pub(super) aad: Option<Bytes>,
     /// Nonce in full [default: drawn]
     #[arg(long, value_name = "HEX", value_parser = bytes, conflicts_with = "partial_iv")]
     iv: Option<Bytes>,
@@ -64,35 +66,61 @@ pub(super) struct Parts {
     untagged: bool,
     /// Write payload or ciphertext there instead of sending it
     #[arg(long, value_name = "FILE")]
-    detach: Option<PathBuf>,
+    pub(super) detach: Option<PathBuf>,
+    #[command(flatten)]
+    jose: jose::Parts,
 }
 
 /// A structure's name.
 #[derive(Clone, Copy, ValueEnum)]
-enum Name {
+pub(super) enum Name {
+    AuthEnvelopedData,
+    AuthenticatedData,
+    CompressedData,
+    DigestedData,
     Encrypt,
     Encrypt0,
+    EncryptedData,
+    EnvelopedData,
+    Jwe,
+    Jws,
     Mac,
     Mac0,
     Sign,
     Sign1,
+    SignedData,
 }
 
 /// A key of a file.
 #[derive(Clone)]
-struct Place {
+pub(super) struct Place {
     file: PathBuf,
     kid: Option<String>,
 }
 
 /// Bytes given as hexadecimal.
 #[derive(Clone)]
-struct Bytes(Vec<u8>);
+pub(super) struct Bytes(pub(super) Vec<u8>);
 
 /// Seals as the arguments say.
 pub(super) fn seal(all: &super::Arguments, content: &[u8]) -> Result<Vec<u8>, Fault> {
     let arguments = &all.structure;
-    let name = arguments.structure.ok_or(Fault::Needs("NAME", "--shape or --structure"))?;
+    match arguments.structure.ok_or(Fault::Needs("NAME", "--shape or --structure"))? {
+        Name::Jwe => jose::jwe(all, &arguments.jose, content),
+        Name::Jws => jose::jws(all, &arguments.jose, content),
+        name @ (Name::AuthEnvelopedData
+        | Name::AuthenticatedData
+        | Name::CompressedData
+        | Name::DigestedData
+        | Name::EncryptedData
+        | Name::EnvelopedData
+        | Name::SignedData) => cms::seal(name, all, content),
+        name => cose(name, all, content),
+    }
+}
+
+fn cose(name: Name, all: &super::Arguments, content: &[u8]) -> Result<Vec<u8>, Fault> {
+    let arguments = &all.structure;
     let mut message = Message::new(structure(name, all)?);
     message.headers = headers(all)?;
     message.external_aad = arguments.aad.clone().map(|aad| aad.0).unwrap_or_default();
@@ -126,6 +154,7 @@ fn structure(name: Name, all: &super::Arguments) -> Result<Structure, Fault> {
             let signer = signers(&arguments.signers)?.pop();
             Ok(Structure::Sign1(signer.ok_or(Fault::Needs("sign1", "--signer"))?))
         }
+        _ => Err(Fault::Needs("NAME", "a structure of COSE")),
     }
 }
 
@@ -139,7 +168,12 @@ impl Parts {
     }
 
     fn recipients(&self) -> Result<Vec<Recipient>, Fault> {
-        self.recipients.iter().map(|(algorithm, place)| self.recipient(*algorithm, place)).collect()
+        let known = || names(Management::ALL.iter().map(|one| one.name()));
+        let recipient = |(name, place): &(String, Place)| {
+            let algorithm = Management::from_name(name).ok_or_else(|| Fault::Algorithm(known()))?;
+            self.recipient(algorithm, place)
+        };
+        self.recipients.iter().map(recipient).collect()
     }
 
     fn recipient(&self, algorithm: Management, place: &Place) -> Result<Recipient, Fault> {
@@ -182,20 +216,25 @@ fn headers(all: &super::Arguments) -> Result<Buckets, Fault> {
 }
 
 fn encryption(all: &super::Arguments) -> Result<Encryption, Fault> {
-    let known = || super::names(Encryption::ALL.iter().filter(|one| one.authenticates()).map(|one| one.name()));
+    let known = || names(Encryption::ALL.iter().filter(|one| one.authenticates()).map(|one| one.name()));
     all.alg.as_deref().and_then(Encryption::from_name).ok_or_else(|| Fault::Algorithm(known()))
 }
 
 fn mac(all: &super::Arguments) -> Result<Mac, Fault> {
-    let known = || super::names(Mac::ALL.iter().map(|one| one.name()));
+    let known = || names(Mac::ALL.iter().map(|one| one.name()));
     all.alg.as_deref().and_then(Mac::from_name).ok_or_else(|| Fault::Algorithm(known()))
 }
 
-fn signers(given: &[(Signature, Place)]) -> Result<Vec<Signer>, Fault> {
-    given.iter().map(|(algorithm, place)| Ok(Signer::new(*algorithm, place.read()?.0))).collect()
+fn signers(given: &[(String, Place)]) -> Result<Vec<Signer>, Fault> {
+    let known = || names(Signature::ALL.iter().map(|one| one.name()));
+    let signer = |(name, place): &(String, Place)| {
+        let algorithm = Signature::from_name(name).ok_or_else(|| Fault::Algorithm(known()))?;
+        Ok(Signer::new(algorithm, place.read()?.0))
+    };
+    given.iter().map(signer).collect()
 }
 
-fn key_of(path: &Path) -> Result<Key, Fault> {
+pub(super) fn key_of(path: &Path) -> Result<Key, Fault> {
     let text = path.to_string_lossy();
     Ok(Place::of(&text).read()?.0)
 }
@@ -209,21 +248,20 @@ impl Place {
         }
     }
 
+    /// The key alone.
+    pub(super) fn key(&self) -> Result<Key, Fault> {
+        Ok(self.read()?.0)
+    }
+
     fn read(&self) -> Result<(Key, Inputs), Fault> {
         read_key_set(&self.file)?.cose_key(self.kid.as_deref()).map_err(keys(&self.file))
     }
 }
 
-fn recipient(text: &str) -> Result<(Management, Place), String> {
+/// `ALG:FILE` or `ALG:FILE#KID`; what ALG may be depends on the structure.
+fn party(text: &str) -> Result<(String, Place), String> {
     let (name, place) = text.split_once(':').ok_or("ALG:FILE or ALG:FILE#KID")?;
-    let known = || super::names(Management::ALL.iter().map(|one| one.name()));
-    Ok((Management::from_name(name).ok_or_else(known)?, Place::of(place)))
-}
-
-fn signer(text: &str) -> Result<(Signature, Place), String> {
-    let (name, place) = text.split_once(':').ok_or("ALG:FILE or ALG:FILE#KID")?;
-    let known = || super::names(Signature::ALL.iter().map(|one| one.name()));
-    Ok((Signature::from_name(name).ok_or_else(known)?, Place::of(place)))
+    Ok((name.to_owned(), Place::of(place)))
 }
 
 fn parameter(text: &str) -> Result<(i64, Bytes), String> {

@@ -2,12 +2,13 @@
 
 use paperknife_device::algorithm::{ContentAlgorithm, SignatureAlgorithm};
 use paperknife_device::device::Device;
+use paperknife_device::format::Format;
 use paperknife_device::provision::{Blueprint, Kids, SysRng, provision};
 use paperknife_device::seal::{Options, Shape};
 use paperknife_device::sequence::Memory;
 use serde_json::{Value, json};
 
-use super::{Scene, run, with_records};
+use super::{Given, Scene, run, with_records};
 use crate::guard::{Arrival, Guess};
 use crate::item::{Claims, Compat, Sealed, Timestamp};
 use crate::opening::explain::{Explanation, Remedy};
@@ -25,6 +26,7 @@ struct Sample {
 fn sample(shape: Shape, options: &Options) -> Sample {
     let blueprint = Blueprint {
         device: DEVICE,
+        format: Format::Cose,
         audience: AUDIENCE,
         paths: &[Some(PATHS[0]), Some(PATHS[1])],
         shapes: &[shape],
@@ -53,7 +55,7 @@ fn explained(keys: &Value, sealed: &[u8], claims: &Claims, audience: &str) -> Ex
     };
     let scene = Scene {
         keys: vec![keys.clone()],
-        opaque: Vec::new(),
+        given: Given::default(),
         off: Vec::new(),
         audience: vec![audience.to_owned()],
         arrival,

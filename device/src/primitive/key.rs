@@ -1,16 +1,13 @@
-//! Keys of every type that COSE seals with. Private bytes go in and never come out: no `Debug`, no `Clone`, wiped when
-//! dropped. What a key is good for is tried when it is used.
+//! Keys of every type. Private bytes go in and never come out: no `Debug`, no `Clone`, wiped when dropped. What a key is
+//! good for is tried when it is used.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use zeroize::Zeroizing;
 
-use super::algorithm::Signature;
+use super::Secret;
 use crate::error::SealError;
-
-/// Private bytes.
-pub(crate) type Secret = Zeroizing<Vec<u8>>;
 
 /// A key with its name.
 pub struct Key {
@@ -19,21 +16,32 @@ pub struct Key {
     pub(crate) material: Material,
 }
 
-/// A curve of the COSE registry.
+/// A curve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Curve {
-    /// Number 1.
+    /// NIST P-256.
     P256,
-    /// Number 2.
+    /// NIST P-384.
     P384,
-    /// Number 3.
+    /// NIST P-521.
     P521,
-    /// Number 4; agreement only.
+    /// Agreement only.
     X25519,
-    /// Number 6; signatures only.
+    /// Signatures only.
     Ed25519,
-    /// Number 8; signatures only.
+    /// Signatures only.
     Secp256k1,
+}
+
+/// A parameter set of ML-DSA (FIPS 204).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MlDsa {
+    /// ML-DSA-44.
+    MlDsa44,
+    /// ML-DSA-65.
+    MlDsa65,
+    /// ML-DSA-87.
+    MlDsa87,
 }
 
 /// An RSA key pair's numbers, big endian.
@@ -66,7 +74,7 @@ pub(crate) enum Material {
     },
     /// The 32 bytes that an ML-DSA key is made of.
     MlDsa {
-        algorithm: Signature,
+        algorithm: MlDsa,
         seed: Secret,
     },
     RsaPrivate(Box<RsaPrivate>),
@@ -105,7 +113,7 @@ impl Key {
     }
 
     /// An ML-DSA key pair, from its seed of 32 bytes.
-    pub fn ml_dsa(algorithm: Signature, seed: &[u8]) -> Self {
+    pub fn ml_dsa(algorithm: MlDsa, seed: &[u8]) -> Self {
         Self::of(Material::MlDsa { algorithm, seed: Zeroizing::new(seed.to_vec()) })
     }
 
@@ -170,6 +178,7 @@ impl Curve {
         }
     }
 
+    /// Whether its points have a second coordinate.
     pub(crate) const fn has_y(self) -> bool {
         !matches!(self, Self::Ed25519 | Self::X25519)
     }
@@ -184,5 +193,21 @@ impl Curve {
             Self::Ed25519 => 6,
             Self::Secp256k1 => 8,
         }
+    }
+}
+
+impl MlDsa {
+    /// Its name in JOSE and COSE.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::MlDsa44 => "ML-DSA-44",
+            Self::MlDsa65 => "ML-DSA-65",
+            Self::MlDsa87 => "ML-DSA-87",
+        }
+    }
+
+    /// The parameter set of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::MlDsa44, Self::MlDsa65, Self::MlDsa87].into_iter().find(|set| set.name() == name)
     }
 }

@@ -1,0 +1,69 @@
+//! Readings for analysts: patterns, buckets, and everything at once, by the API and by `export`.
+
+use serde_json::Value;
+
+use crate::fleet;
+use crate::gateway::{Gateway, done, paperknife};
+
+/// A gateway with so many readings of two devices.
+fn furnished(readings: usize) -> Gateway {
+    let gateway = Gateway::start();
+    let mut devices = fleet::known_quick_devices(&gateway, 2);
+    for nth in 0..readings {
+        gateway.ingest(&devices[nth % 2].seal(nth as f64), &[]);
+    }
+    gateway.settle();
+    gateway
+}
+
+fn lines(text: &[u8]) -> Vec<String> {
+    String::from_utf8(text.to_vec()).unwrap().lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn csv_and_lines_hold_everything_by_the_api_and_by_export() {
+    let gateway = furnished(2500);
+    let asked = gateway.get_answer("/v1/readings?format=csv");
+    assert_eq!(asked.header("content-type"), Some("text/csv; charset=utf-8"));
+    let csv = lines(&asked.body);
+    assert_eq!(csv.len(), 2501);
+    assert!(csv[0].starts_with("time,device,name,value,unit,type,"), "{}", csv[0]);
+    let ndjson = lines(&gateway.get_answer("/v1/readings?format=ndjson").body);
+    let values: Vec<f64> =
+        ndjson.iter().map(|line| serde_json::from_str::<Value>(line).unwrap()["value"].as_f64().unwrap()).collect();
+    assert_eq!(values.len(), 2500);
+    assert!(values.iter().enumerate().all(|(nth, value)| nth as f64 == *value), "in the order of commits");
+    let exported = done(&["export", "--data", &gateway.place()]);
+    assert_eq!(lines(exported.as_bytes()), csv, "beside the running gateway, the same");
+    let file = gateway.data().join("../day.ndjson");
+    done(&["export", "--format", "ndjson", "-o", file.to_str().unwrap(), "--data", &gateway.place()]);
+    assert_eq!(lines(&std::fs::read(file).unwrap()), ndjson);
+    // With a limit, a page.
+    let page = gateway.get_answer("/v1/readings?format=csv&limit=10");
+    assert_eq!(lines(&page.body).len(), 11);
+    let next = format!("/v1/readings?format=csv&limit=10&after={}", page.header("x-next-cursor").unwrap());
+    assert_eq!(lines(&gateway.get_answer(&next).body)[1], csv[11]);
+}
+
+#[test]
+fn patterns_and_times_choose_and_buckets_sum_up() {
+    let gateway = furnished(100);
+    let count = |query: &str| lines(&gateway.get_answer(&format!("/v1/readings?format=ndjson&{query}")).body).len();
+    assert_eq!(count("name=/3303/*"), 100);
+    assert_eq!(count("name=/3304/*"), 0);
+    assert_eq!(count("name=/3303/0/570%3F&device=urn:dev:test:1"), 50);
+    assert_eq!(count("device=urn:dev:test:1&from=2020-01-01T00:00:00Z&to=2100-01-01T00:00:00Z"), 50);
+    assert_eq!(count("device=urn:dev:test:1&to=2020-01-01T00:00:00Z"), 0);
+    let buckets = gateway.list("/v1/readings?bucket=24h&device=urn:dev:test:1");
+    let sum = |member: &str| buckets.iter().map(|bucket| bucket[member].as_f64().unwrap()).sum::<f64>();
+    assert_eq!((sum("count"), sum("sum")), (50.0, (0..50).map(|nth| f64::from(2 * nth + 1)).sum()));
+    let one = &buckets[0];
+    if buckets.len() == 1 {
+        // Unless midnight came between.
+        let members = ["min", "max", "mean", "first", "last"].map(|member| one[member].as_f64().unwrap());
+        assert_eq!(members, [1.0, 99.0, 50.0, 1.0, 99.0]);
+    }
+    let csv = done(&["export", "--bucket", "86400", "--aggregate", "max", "--data", &gateway.place()]);
+    assert!(csv.starts_with("time,device,name,value,unit,count,min,max,mean,sum,first,last"), "{csv}");
+    assert_eq!(paperknife(&["export", "--aggregate", "max", "--data", &gateway.place()]).status.code(), Some(2));
+}
