@@ -148,10 +148,10 @@ impl<'a> Entity<'a> {
     /// part without headers is taken as it is.
     fn signed(&self) -> Result<Bare<'a>, Fault> {
         let what = Fault::malformed("not the two parts of multipart/signed");
-        let boundary = format!("--{}", self.parameter("boundary").ok_or(what.clone())?);
-        let (_, rest) = cut(self.body, &boundary).ok_or(what.clone())?;
-        let (signed, rest) = cut(rest, &boundary).ok_or(what.clone())?;
-        let (signature, rest) = cut(rest, &boundary).ok_or(what.clone())?;
+        let boundary = format!("--{}", self.parameter("boundary").ok_or_else(|| what.clone())?);
+        let (_, rest) = cut(self.body, &boundary).ok_or_else(|| what.clone())?;
+        let (signed, rest) = cut(rest, &boundary).ok_or_else(|| what.clone())?;
+        let (signature, rest) = cut(rest, &boundary).ok_or_else(|| what.clone())?;
         let ended = rest.strip_prefix(b"--").is_some_and(|rest| rest.trim_ascii().is_empty());
         let entity = Self::of(without_line_break(signature))?.filter(|entity| is_signature(&entity.content_type));
         match entity {
