@@ -234,6 +234,14 @@ pub enum KeyName {
     /// A certificate, by its subject key identifier (RFC 5280 §4.2.1.2).
     #[serde(rename = "ski_hex", with = "hex_bytes")]
     Ski(Vec<u8>),
+    /// A certificate, by a hash of it (RFC 9360 §2).
+    Thumbprint {
+        /// COSE number of the hash.
+        hash: i64,
+        /// The hash.
+        #[serde(rename = "value_hex", with = "hex_bytes")]
+        value: Vec<u8>,
+    },
 }
 
 impl KeyName {
@@ -241,7 +249,7 @@ impl KeyName {
     pub fn kid(&self) -> Option<&[u8]> {
         match self {
             Self::Kid(kid) => Some(kid),
-            Self::IssuerSerial { .. } | Self::Ski(_) => None,
+            Self::IssuerSerial { .. } | Self::Ski(_) | Self::Thumbprint { .. } => None,
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::guard::Arrival;
 use crate::guard::admit::{Admitted, Candidates};
 use crate::item::{Compat, ContentType, Countersigned, Format, KeyName};
 
+mod certificate;
 mod cms;
 mod cose;
 mod jose;

@@ -224,6 +224,12 @@ algorithms! {
     MlDsa65 = "ML-DSA-65", Some(-49), Some("ML-DSA-65");
     /// ML-DSA-87.
     MlDsa87 = "ML-DSA-87", Some(-50), Some("ML-DSA-87");
+    /// ML-KEM-512, with a key derivation and an AES key wrap (RFC 9629): CMS alone.
+    MlKem512 = "ML-KEM-512", None, None;
+    /// ML-KEM-768, the same.
+    MlKem768 = "ML-KEM-768", None, None;
+    /// ML-KEM-1024, the same.
+    MlKem1024 = "ML-KEM-1024", None, None;
     /// PBKDF2 with HMAC-SHA-256 and AES-128 key wrap (RFC 7518 §4.8), of a password.
     Pbes2Hs256A128Kw = "PBES2-HS256+A128KW", None, Some("PBES2-HS256+A128KW");
     /// PBKDF2 with HMAC-SHA-384 and AES-192 key wrap, of a password.
@@ -357,7 +363,7 @@ impl Algorithm {
 /// Kind of key material, with its curve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kty {
-    /// ML-DSA key, of whatever parameter set (RFC 9964).
+    /// ML-DSA key (RFC 9964) or ML-KEM key, of whatever parameter set.
     Akp,
     /// NIST P-256 key.
     Ec2P256,
@@ -831,6 +837,18 @@ impl Algorithm {
         }
     }
 
+    /// Bytes of the private key in its expanded form, of the public key and of what encapsulates, if this is ML-KEM
+    /// (FIPS 203 §8).
+    pub(crate) const fn kem(self) -> Option<KemSizes> {
+        let (private, public, ciphertext) = match self {
+            Self::MlKem512 => (1_632, 800, 768),
+            Self::MlKem768 => (2_400, 1_184, 1_088),
+            Self::MlKem1024 => (3_168, 1_568, 1_568),
+            _ => return None,
+        };
+        Some(KemSizes { private, public, ciphertext })
+    }
+
     /// Whether a symmetric key of that length serves it as it is. The secret of an HKDF may be longer than any key, and
     /// that of an HMAC longer than its hash (RFC 7518 §3.2).
     pub(crate) fn takes_symmetric(self, length: usize) -> bool {
@@ -848,6 +866,14 @@ impl Algorithm {
             }
         }
     }
+}
+
+/// Sizes of ML-KEM, bytes.
+#[derive(Clone, Copy)]
+pub(crate) struct KemSizes {
+    pub(crate) private: usize,
+    pub(crate) public: usize,
+    pub(crate) ciphertext: usize,
 }
 
 /// What follows an agreement.

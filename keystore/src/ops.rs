@@ -9,6 +9,7 @@ mod cbc_mac;
 #[cfg(feature = "hpke")]
 mod hpke;
 mod kdf;
+mod kem;
 mod mac;
 mod management;
 mod sized;
@@ -20,6 +21,7 @@ mod verify;
 use std::sync::Arc;
 
 use aws_lc_rs::agreement::PrivateKey;
+use aws_lc_rs::kem::DecapsulationKey;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::error::OpenError;
@@ -34,6 +36,7 @@ use crate::private_key::KeyMaterial;
 use crate::recipe::{Authentic, Encapsulated, Management, Nonce, Recipe, Start};
 
 pub(crate) use agreement::is_sound as sound_x25519;
+pub(crate) use kem::is_sound as sound_kem;
 pub(crate) use verify::is_sound as sound_ed25519;
 
 /// Longest nonce of any AEAD here.
@@ -43,6 +46,8 @@ const NONCE_MAX: usize = 16;
 pub(crate) enum Material {
     /// Our private key: agrees.
     Agree(Arc<PrivateKey>),
+    /// Our private key: decapsulates.
+    Decapsulate(Arc<DecapsulationKey>),
     /// A device's symmetric key, with the content keys made of it so far.
     Open(Box<Master>),
     /// A sender's static public key, in the primitive's encoding: is agreed with.
@@ -66,6 +71,7 @@ impl Material {
             KeyMaterial::EcPublic(point) => verifier(Verifier::ec(&point, algs)),
             KeyMaterial::Ed25519Public(x) => verifier(Verifier::ed25519(&x)),
             KeyMaterial::Ed448Public(x) => verifier(Verifier::ed448(&x)),
+            KeyMaterial::KemPrivate(key) => kem::private_key(&key).map(|key| Self::Decapsulate(Arc::new(key))),
             KeyMaterial::RsaPrivate(key) => transport::PrivateKey::new(&key).map(|key| Self::Transport(Arc::new(key))),
             KeyMaterial::RsaPublic(key) => verifier(Verifier::rsa(&key, algs)),
             KeyMaterial::Symmetric(key) => Some(Self::Open(Box::new(Master::new(key)))),
@@ -78,6 +84,7 @@ impl Material {
     pub(crate) fn share(&self) -> Self {
         match self {
             Self::Agree(key) => Self::Agree(Arc::clone(key)),
+            Self::Decapsulate(key) => Self::Decapsulate(Arc::clone(key)),
             Self::Open(master) => Self::Open(Box::new(master.share())),
             Self::Static(key) => Self::Static(Arc::clone(key)),
             Self::Transport(key) => Self::Transport(Arc::clone(key)),

@@ -25,6 +25,16 @@ pub enum Start<'a> {
         /// The other side's public key.
         peer: Peer<'a>,
     },
+    /// ML-KEM decapsulation with our private key (RFC 9629, FIPS 203 §7.3): a derivation and an AES key wrap follow. What was
+    /// not encapsulated to us yields a secret all the same, which opens nothing.
+    Decapsulate {
+        /// Our private key: ML-KEM.
+        key: &'a KeyRef,
+        /// Its parameter set.
+        algorithm: Algorithm,
+        /// As long as the parameter set says.
+        ciphertext: &'a [u8],
+    },
     /// A device's symmetric key: derived by its record's KDF for this algorithm and kid context (profile.md §3), or,
     /// where the record derives nothing or a step follows, as it is. Its algorithm is that of the first step, or without
     /// steps the content algorithm.

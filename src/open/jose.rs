@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::codec::inflate;
 use crate::envelope::jose::{self, Kind, Message, Place, Way};
-use crate::envelope::{Claims, Envelope, Fault, Reading};
+use crate::envelope::{Binding, Claims, Envelope, Fault, Reading};
 use crate::guard::Arrival;
 use crate::guard::admit::jose::{Admitted, Attempt};
 use crate::item::{Compat, ContentType, Format, Reason};
@@ -114,6 +114,8 @@ impl Authenticated<'_> {
         let Self { message, way, attempt, authentic } = self;
         let pk1 = way.headers().bound().filter(|_| authentic.proves_sender());
         let issued_at = pk1.and_then(|pk1| pk1.issued_at);
+        let claimed = jwt.as_ref().and_then(|claims| claims.iat);
+        let agrees = issued_at.is_none() || claimed.is_none_or(|claimed| Some(claimed) == issued_at);
         let claims = jwt.or_else(|| issued_at.map(|_| Claims::default()));
         ProvenLayer {
             management: way.key_management().map(|known| known.name),
@@ -125,7 +127,7 @@ impl Authenticated<'_> {
             claims: claims.map(|claims| Claims { iat: claims.iat.or(issued_at), ..claims }),
             content_type: content_type(message, way, &authentic),
             countersignatures: Vec::new(),
-            binding: attempt.binding().clone(),
+            binding: Binding { fitting: attempt.binding().fitting && agrees, ..attempt.binding().clone() },
             authentic,
         }
     }

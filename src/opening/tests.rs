@@ -19,12 +19,13 @@ use crate::envelope::Limits;
 use crate::guard::settled::{Facts, Flag};
 use crate::item::{Claims, ItemId, Origin, Reason, Sealed, Taken, Timestamp};
 
-mod cookbook;
+mod certificates;
+mod jose;
+mod cms_attacks;
 mod openssl_cms;
 mod round_trips;
 mod shapes;
 mod working_group;
-mod wycheproof_jose;
 
 const PATH: &str = "/19/0/0";
 const AUDIENCE: &str = "https://gw.example";

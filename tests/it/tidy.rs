@@ -26,7 +26,7 @@ const ROOMS: &[Room] = &[
     Room("clock", "", "item"),
     Room("rate", "", ""),
     Room("codec", "*", "minicbor serde serde_json base64 hex flate2"),
-    Room("problem", "", "axum serde serde_json uuid tracing"),
+    Room("problem", "", "axum futures_util tower serde serde_json uuid tracing"),
     Room("config", "given keys", "serde toml strsim"),
     // write side
     Room(
@@ -51,7 +51,7 @@ const ROOMS: &[Room] = &[
     Room("guard/admit", "binding cose cms jose", "guard item envelope keystore/key"),
     Room("guard/settle", "", "item guard guard/sequence guard/settled open keystore/key"),
     Room("guard", "", "item"),
-    Room("open", "cose cms jose", "item codec envelope guard guard/admit keystore sha2"),
+    Room("open", "certificate cose cms jose", "item codec envelope guard guard/admit keystore sha2"),
     Room("payload", "*", "codec item serde serde_json base64 minicbor jiff"),
     // asked by the command line alone: to a relay or an API client it would be an oracle
     Room("opening/explain", "", "item guard opening serde"),

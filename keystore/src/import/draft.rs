@@ -146,7 +146,9 @@ impl Offered {
             self.only_verifies(offline)?;
         }
         let (usages, operations): (&[&str], &[&str]) = match &self.material {
-            KeyMaterial::EcPrivate(_) | KeyMaterial::X25519Private(_) => (&["enc"], DERIVE),
+            KeyMaterial::EcPrivate(_) | KeyMaterial::KemPrivate(_) | KeyMaterial::X25519Private(_) => {
+                (&["enc"], DERIVE)
+            }
             KeyMaterial::X25519Public(_) => (&["enc"], DERIVE),
             KeyMaterial::RsaPrivate(_) => (&["enc"], UNWRAP),
             KeyMaterial::EcPublic(_) => (&["sig", "enc"], &["verify", "deriveKey", "deriveBits"]),
@@ -357,6 +359,9 @@ fn sound(material: &KeyMaterial, password: bool, offline: bool) -> Result<(), Fa
         {
             Err(Fault::at("n", "has primes that are told by their form (CVE-2017-15361)"))
         }
+        KeyMaterial::KemPrivate(key) if !ops::sound_kem(key) => {
+            Err(Fault::at("PEM", "holds a private key that does not belong to its public key"))
+        }
         KeyMaterial::X25519Public(x) if !ops::sound_x25519(x) => Err(Fault::at("x", "is a point of small order")),
         _ => Ok(()),
     }
@@ -448,6 +453,9 @@ pub(crate) fn jwk_thumbprint(material: &KeyMaterial) -> String {
     let base64url = |bytes: &[u8]| Zeroizing::new(Base64UrlUnpadded::encode_string(bytes));
     let okp = |curve: &str, x: &[u8]| format!(r#"{{"crv":"{curve}","kty":"OKP","x":"{}"}}"#, *base64url(x));
     let jwk = Zeroizing::new(match material {
+        KeyMaterial::KemPrivate(key) => {
+            format!(r#"{{"alg":"{}","kty":"AKP","pub":"{}"}}"#, key.set.name(), *base64url(key.public()))
+        }
         KeyMaterial::AkpPublic(set, key) => {
             format!(r#"{{"alg":"{}","kty":"AKP","pub":"{}"}}"#, set.name(), *base64url(key))
         }

@@ -4,6 +4,7 @@ use aes::cipher::{Array, BlockCipherDecrypt, KeyInit};
 use aws_lc_rs::cipher::{AES_128, AES_192, AES_256, DecryptingKey, DecryptionContext, UnboundCipherKey};
 use aws_lc_rs::iv::FixedLength;
 use des::TdesEde3;
+use subtle::{ConditionallySelectable, ConstantTimeEq, ConstantTimeGreater};
 
 use crate::key::Algorithm;
 
@@ -80,14 +81,15 @@ fn des(key: &TdesEde3, iv: [u8; DES_BLOCK], blocks: &mut [u8]) {
 }
 
 /// Bytes of the cleartext before its padding: 1 to `block` bytes, each of which says how many they are (RFC 5652 §6.3).
-/// Every byte of the last block is looked at, whatever the others are.
+/// Every byte of the last block is looked at, and no branch is taken on one.
 pub(crate) fn unpadded(cleartext: &[u8], block: usize) -> Option<usize> {
     let (&pad, last) = (cleartext.last()?, cleartext.len().checked_sub(block)?);
-    let outside = |at: usize| at < block.saturating_sub(pad.into());
+    let before_end = (0..u8::try_from(block).ok()?).rev();
     let wrong = cleartext[last..]
         .iter()
-        .enumerate()
-        .fold(0, |wrong, (at, byte)| wrong | if outside(at) { 0 } else { byte ^ pad });
-    let sound = wrong == 0 && (1..=block).contains(&usize::from(pad));
-    sound.then(|| cleartext.len() - usize::from(pad))
+        .zip(before_end)
+        .fold(0, |wrong, (byte, before_end)| wrong | u8::conditional_select(&0, &(byte ^ pad), pad.ct_gt(&before_end)));
+    let too_long = pad.ct_gt(&u8::try_from(block).ok()?);
+    let sound = wrong.ct_eq(&0) & !pad.ct_eq(&0) & !too_long;
+    bool::from(sound).then(|| cleartext.len() - usize::from(pad))
 }

@@ -3,6 +3,7 @@
 mod cms;
 mod jose;
 mod steps;
+mod timing;
 mod wycheproof;
 
 use crate::error::OpenError;

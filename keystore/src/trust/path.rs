@@ -15,8 +15,10 @@ use crate::certificate::Certificate;
 use crate::trust::known::{Anchor, Known};
 use crate::trust::{Chain, Flaw, Usage};
 
-/// Most candidates that are looked at for one path.
+/// Most candidates that are looked at for one path, and of these most that came with the leaf and bear one name: the paths
+/// to be tried are the product of namesakes, step by step.
 const CANDIDATES_MAX: usize = 32;
+const NAMESAKES_MAX: usize = 3;
 
 /// clientAuth and anyExtendedKeyUsage (RFC 5280 §4.2.1.12), contents of their OIDs.
 const PURPOSES: [&[u8]; 2] = [&[0x2b, 6, 1, 5, 5, 7, 3, 2], &[0x55, 0x1d, 0x25, 0]];
@@ -54,7 +56,9 @@ fn candidates<'a>(
     leaf: &'a Certificate,
     others: &'a [Certificate],
 ) -> (Vec<CertificateDer<'a>>, HashSet<&'a [u8]>) {
-    let mut left: Vec<_> = others.iter().chain(&known.candidates).collect();
+    let namesakes = |nth: usize| others[..nth].iter().filter(|other| other.subject == others[nth].subject).count();
+    let others = others.iter().enumerate().filter(|(nth, _)| namesakes(*nth) < NAMESAKES_MAX).map(|(_, other)| other);
+    let mut left: Vec<_> = others.chain(&known.candidates).collect();
     let mut issuers = HashSet::from([leaf.issuer.as_slice()]);
     let mut found = Vec::new();
     loop {

@@ -269,6 +269,21 @@ fn limits_come_first() {
 }
 
 #[test]
+fn of_namesakes_that_come_with_a_certificate_three_are_tried() {
+    let root = Authority::root(says_ca("root"));
+    let (_folder, keystore) = trusting(&root);
+    let between = root.authority(says_ca("between"));
+    let wrong: Vec<_> = (0..3).map(|_| root.authority(says_ca("between")).der).collect();
+    let leaf = between.device("meter-7");
+    assert_eq!(ask(&keystore, &signer(&leaf, &[&wrong[0], &wrong[1], &wrong[2], &between.der])), Err(Flaw::Path));
+    assert_eq!(ask(&keystore, &signer(&leaf, &[&wrong[0], &wrong[1], &between.der, &wrong[2]])), known("meter-7"));
+    // What is recorded counts beside them.
+    import(&keystore, &between.der);
+    let leaf = between.device("meter-8");
+    assert_eq!(ask(&keystore, &signer(&leaf, &[&wrong[0], &wrong[1], &wrong[2]])), known("meter-8"));
+}
+
+#[test]
 fn a_path_is_kept_by_certificate_and_while_it_holds() {
     let (root, namesake) = (Authority::root(says_ca("root")), Authority::root(says_ca("root")));
     let (_folder, keystore) = trusting(&root);

@@ -2,18 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use keystore::key::Algorithm;
 use keystore::{Defaults, ImportOptions, Imported, Keystore};
-use serde_json::json;
 
 use crate::cli::{Failed, read_bytes};
 
 use super::Arguments;
-
-/// Algorithms that take a password.
-const PASSWORD: [&str; 4] = ["PWRI-KEK", "PBES2-HS256+A128KW", "PBES2-HS384+A192KW", "PBES2-HS512+A256KW"];
 
 /// Files of keys, certificates and CRLs.
 #[derive(Default)]
@@ -87,10 +81,9 @@ fn import(keystore: &Keystore, file: &File, options: &ImportOptions) -> Result<V
     imported.map_err(|error| Failed::said(format!("{}: {error}", file.name.display())))
 }
 
-/// A password, without the line end that an editor leaves after it, as a JWK.
+/// A password, without the line end that an editor leaves after it.
 fn password(file: &Path) -> Result<Vec<u8>, Failed> {
     let mut password = read_bytes(file)?;
     password.pop_if(|last| *last == b'\n');
-    let jwk = json!({"kty": "oct", "k": URL_SAFE_NO_PAD.encode(password), "paperknife": {"algs": PASSWORD}});
-    Ok(jwk.to_string().into_bytes())
+    Ok(password)
 }

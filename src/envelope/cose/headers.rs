@@ -147,6 +147,11 @@ impl Headers {
         self.rare.iter().find(|(of, _)| *of == label).map(|(_, header)| &header.value)
     }
 
+    /// Whether the header of that rare label is there and protected.
+    pub fn protects(&self, label: i64) -> bool {
+        self.rare.iter().any(|(of, header)| *of == label && header.bucket == Bucket::Protected)
+    }
+
     /// −20.
     pub fn salt(&self) -> Option<&Range<usize>> {
         match self.rare(-20)? {

@@ -66,6 +66,7 @@ impl Finder<'_> {
     fn recipient(&mut self, way: Way, recipient: &Recipient, found: &mut Vec<Candidate>) -> Result<(), Unopened> {
         let keys = match recipient.way() {
             Asked::Agreement(agreement) => return self.agreement(way, agreement, found),
+            Asked::Encapsulation(encapsulation) => self.ours(&encapsulation.recipient)?,
             Asked::Kek(identifier, _) => self.look_up(Some(Name::Kid(self.message.slice(identifier))))?,
             Asked::Other(_) => Vec::new(),
             Asked::Password(_) => self.look_up(None)?.into_iter().filter(|key| key.kty == Kty::Symmetric).collect(),
@@ -91,7 +92,7 @@ impl Finder<'_> {
 
     /// Our private keys of that name.
     fn ours(&self, named: &Named) -> Result<Vec<KeyRef>, Unopened> {
-        let mut keys = self.look_up(Some(name(self.message, named)))?;
+        let mut keys = self.named(named)?;
         keys.retain(|key| key.private);
         Ok(keys)
     }
@@ -116,7 +117,7 @@ impl Finder<'_> {
             keys.extend(self.judged(leaf, &carried, usage)?.filter(|key| keys.iter().all(|known| known.id != key.id)));
         }
         if !any {
-            keys = self.look_up(Some(name(message, named)))?;
+            keys = self.named(named)?;
             keys.retain(|key| !key.private);
         }
         Ok(keys)
@@ -132,6 +133,15 @@ impl Finder<'_> {
                 self.flaw.get_or_insert(flaw);
                 Ok(None)
             }
+        }
+    }
+
+    /// The keys of that name; a key without a certificate goes by its kid as its key identifier.
+    fn named(&self, named: &Named) -> Result<Vec<KeyRef>, Unopened> {
+        let keys = self.look_up(Some(name(self.message, named)))?;
+        match named {
+            Named::Ski(identifier) if keys.is_empty() => self.look_up(Some(Name::Kid(self.message.slice(identifier)))),
+            _ => Ok(keys),
         }
     }
 

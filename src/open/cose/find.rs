@@ -1,25 +1,25 @@
-//! The keys that a layer names, by kid or by a certificate that is pinned.
+//! The keys that a layer names, by kid or by a certificate.
 //!
-//! Imports `envelope`, `guard`, keystore look-ups and sha2. A name is a claim: it selects among known keys and adds none.
+//! Imports `envelope`, `guard` and keystore look-ups. A name is a claim: it selects among known keys, and what a certificate
+//! may add to them is the keystore's to say.
 
 use keystore::Keystore;
-use keystore::key::{KeyRef, Name, Status};
-use sha2::{Digest, Sha256};
+use keystore::key::{KeyRef, Name};
+use keystore::trust::{Flaw, Usage};
 
 use crate::envelope::cose::headers::{Headers, Rare};
 use crate::envelope::cose::{Management, Message, Recipient, Way};
 use crate::guard::Arrival;
 use crate::guard::admit::cose::{Candidate, Peer};
-use crate::item::CoseType;
+use crate::item::{CoseType, Departure, KeyName};
 use crate::open::Unopened;
+use crate::open::certificate::{Asks, Given, Protects};
 
 /// Most keys tried for one name, and for one layer (cose.md §6).
 const KEYS: usize = 8;
-/// COSE number of SHA-256 (RFC 9054).
-const SHA_256: i64 = -16;
-/// Labels of a certificate's thumbprint and of certificates: the key's own, and the sender's of ECDH-SS.
-const OWN: (i64, &[i64]) = (34, &[33, 32]);
-const SENDER: (i64, &[i64]) = (-27, &[-29]);
+/// Labels of a certificate's thumbprint, of a chain and of a bag: the key's own, and the sender's of ECDH-SS.
+const OWN: [i64; 3] = [34, 33, 32];
+const SENDER: [i64; 3] = [-27, -29, 0];
 
 /// The keys that a layer names: 0–8 for each name, pending ones left out. None known: [`Unopened::KeyUnknown`].
 pub(in crate::open) fn find(
@@ -27,7 +27,9 @@ pub(in crate::open) fn find(
     arrival: &Arrival<'_>,
     message: &Message,
 ) -> Result<Vec<Candidate>, Unopened> {
-    let finder = Finder { keystore, arrival, message };
+    let lenient = arrival.compat.allows(Departure::X5chainUnprotected);
+    let asks = Asks { keystore, arrival, format: "cose", lenient };
+    let mut finder = Finder { asks, message, names: message.key_names(), flaw: None };
     let mut candidates = Vec::new();
     match message.structure() {
         CoseType::Encrypt0 | CoseType::Mac0 | CoseType::Sign1 => finder.way(Way::BODY, &mut candidates)?,
@@ -37,19 +39,26 @@ pub(in crate::open) fn find(
             }
         }
     }
-    if candidates.is_empty() { Err(Unopened::KeyUnknown(message.key_names())) } else { Ok(candidates) }
+    match finder.flaw {
+        _ if !candidates.is_empty() => Ok(candidates),
+        Some(flaw) => Err(Unopened::Unusable(flaw)),
+        None => Err(Unopened::KeyUnknown(finder.names)),
+    }
 }
 
 struct Finder<'a> {
-    keystore: &'a Keystore,
-    arrival: &'a Arrival<'a>,
+    asks: Asks<'a>,
     message: &'a Message,
+    /// By what keys would be found that are not known.
+    names: Vec<KeyName>,
+    /// Why a certificate that is known may not be used.
+    flaw: Option<Flaw>,
 }
 
-impl Finder<'_> {
-    fn way(&self, way: Way, candidates: &mut Vec<Candidate>) -> Result<(), Unopened> {
+impl<'a> Finder<'a> {
+    fn way(&mut self, way: Way, candidates: &mut Vec<Candidate>) -> Result<(), Unopened> {
         let agreed = self.message.recipient(way).and_then(Recipient::management).is_some_and(Management::is_static);
-        for key in self.named(self.message.naming(way))? {
+        for key in self.named(way)? {
             let peers = if agreed { self.peers(way, &key)? } else { vec![Peer::Wire] };
             candidates.extend(peers.into_iter().map(|peer| Candidate { way, key: key.clone(), peer }));
         }
@@ -58,46 +67,69 @@ impl Finder<'_> {
     }
 
     /// Keys by kid, else by certificate, else whatever there is (offline).
-    fn named(&self, headers: &Headers) -> Result<Vec<KeyRef>, Unopened> {
-        match &headers.kid {
-            Some(kid) => self.look_up(Some(Name::Kid(self.message.slice(&kid.value)))),
-            None => match self.certified(headers, OWN)? {
-                Some(keys) => Ok(keys),
-                None => self.look_up(None),
+    fn named(&mut self, way: Way) -> Result<Vec<KeyRef>, Unopened> {
+        let headers = self.message.naming(way);
+        let given = self.given(headers, OWN);
+        let by_kid = match &headers.kid {
+            Some(kid) => self.look_up(Some(Name::Kid(self.message.slice(&kid.value))))?,
+            None if given.is_none() => return self.look_up(None),
+            None => Vec::new(),
+        };
+        if given.is_none() || !by_kid.is_empty() {
+            return Ok(by_kid);
+        }
+        match self.message.structure() {
+            CoseType::Sign | CoseType::Sign1 => self.certified(&given, Usage::Signs),
+            // It is the certificate of a key of ours, to which the sender sealed.
+            CoseType::Encrypt | CoseType::Encrypt0 | CoseType::Mac | CoseType::Mac0 => self.own(&given),
+        }
+    }
+
+    /// What these headers say of a certificate.
+    fn given(&self, headers: &'a Headers, [x5t, chain, bag]: [i64; 3]) -> Given<'a> {
+        let certificates = |label| match headers.rare(label) {
+            Some(Rare::Certificates(all)) => all.iter().map(|range| self.message.slice(range)).collect(),
+            _ => Vec::new(),
+        };
+        let thumbprint = match headers.rare(x5t) {
+            // A hash that is named by a text is none that anybody knows.
+            Some(Rare::Thumbprint(x5t)) => Some((x5t.algorithm.unwrap_or(0), self.message.slice(&x5t.digest))),
+            _ => None,
+        };
+        Given {
+            thumbprint,
+            chain: certificates(chain),
+            bag: certificates(bag),
+            protects: Protects {
+                thumbprint: headers.protects(x5t),
+                chain: headers.protects(chain),
+                bag: headers.protects(bag),
             },
         }
     }
 
-    /// Keys of pinned certificates that these headers name; none where they name no certificate.
-    fn certified(&self, headers: &Headers, (x5t, chains): (i64, &[i64])) -> Result<Option<Vec<KeyRef>>, Unopened> {
-        let leaves: Vec<[u8; 32]> = chains.iter().filter_map(|label| self.leaf(headers, *label)).collect();
-        let Some(Rare::Thumbprint(thumbprint)) = headers.rare(x5t) else {
-            let Some(leaf) = leaves.first() else { return Ok(None) };
-            return self.look_up(Some(Name::Thumbprint { hash: SHA_256, value: leaf })).map(Some);
-        };
-        let value = self.message.slice(&thumbprint.digest);
-        if thumbprint.algorithm == Some(SHA_256) && leaves.iter().any(|leaf| leaf != value) {
-            return Err(Unopened::Certificate);
-        }
-        match thumbprint.algorithm {
-            Some(hash) => self.look_up(Some(Name::Thumbprint { hash, value })).map(Some),
-            None => Ok(Some(Vec::new())),
-        }
+    fn certified(&mut self, given: &Given<'_>, usage: Usage) -> Result<Vec<KeyRef>, Unopened> {
+        let found = given.keys(&self.asks, usage)?;
+        self.names.extend(found.name);
+        self.flaw = self.flaw.or(found.flaw);
+        Ok(found.keys)
     }
 
-    /// SHA-256 of the end-entity certificate of a chain or bag.
-    fn leaf(&self, headers: &Headers, label: i64) -> Option<[u8; 32]> {
-        let Rare::Certificates(certificates) = headers.rare(label)? else { return None };
-        Some(Sha256::digest(self.message.slice(certificates.first()?)).into())
+    fn own(&mut self, given: &Given<'_>) -> Result<Vec<KeyRef>, Unopened> {
+        let found = given.own(&self.asks)?;
+        self.names.extend(found.name);
+        Ok(found.keys)
     }
 
     /// Whose static key one of ours agrees with: one that is known by name, the one of our key's record, or what the
     /// envelope gives. A record that names one is contradicted by any other on the wire.
-    fn peers(&self, way: Way, ours: &KeyRef) -> Result<Vec<Peer>, Unopened> {
+    fn peers(&mut self, way: Way, ours: &KeyRef) -> Result<Vec<Peer>, Unopened> {
         let headers = self.message.naming(way);
+        let given = self.given(headers, SENDER);
         let mut known = match headers.static_key_id() {
             Some(id) => self.look_up(Some(Name::Kid(self.message.slice(id))))?,
-            None => self.certified(headers, SENDER)?.unwrap_or_default(),
+            None if given.is_none() => Vec::new(),
+            None => self.certified(&given, Usage::Agrees)?,
         };
         known.retain(|key| key.kty == ours.kty && !key.private);
         known.extend(ours.static_sender.clone());
@@ -111,10 +143,6 @@ impl Finder<'_> {
     }
 
     fn look_up(&self, name: Option<Name<'_>>) -> Result<Vec<KeyRef>, Unopened> {
-        let now = self.arrival.received_at.millis();
-        let waiting = |key: &KeyRef| key.status == Status::Pending || key.not_before.is_some_and(|start| now < start);
-        let mut known = self.keystore.find(self.arrival.tenant, name)?;
-        known.retain(|key| !waiting(key));
-        Ok(known)
+        Ok(self.asks.known(self.asks.keystore.find(self.asks.arrival.tenant, name)?))
     }
 }

@@ -1,20 +1,17 @@
-//! The keys that recipients and signatures name, by kid or by a certificate that is pinned.
+//! The keys that recipients and signatures name, by kid or by a certificate.
 //!
-//! Imports `envelope`, `guard`, keystore look-ups and sha2. A name is a claim: it selects among known keys and adds none;
-//! nothing is fetched.
+//! Imports `envelope`, `guard` and keystore look-ups. A name is a claim: it selects among known keys, and what a certificate
+//! may add to them is the keystore's to say; nothing is fetched.
 
 use keystore::Keystore;
-use keystore::key::{KeyRef, Name, Status};
-use sha2::{Digest, Sha256};
+use keystore::key::Name;
+use keystore::trust::Usage;
 
-use crate::envelope::jose::{Headers, Message};
+use crate::envelope::jose::{Headers, Kind, Message};
 use crate::guard::Arrival;
 use crate::guard::admit::jose::Candidate;
 use crate::open::Unopened;
-
-/// COSE numbers of SHA-1 and SHA-256 (RFC 9054).
-const SHA_1: i64 = -14;
-const SHA_256: i64 = -16;
+use crate::open::certificate::{Asks, Found, Given, Protects, SHA_1, SHA_256};
 
 /// The keys that an envelope names, pending ones left out. None known: [`Unopened::KeyUnknown`].
 pub(in crate::open) fn find(
@@ -22,35 +19,53 @@ pub(in crate::open) fn find(
     arrival: &Arrival<'_>,
     message: &Message,
 ) -> Result<Vec<Candidate>, Unopened> {
-    let mut candidates = Vec::new();
+    let asks = Asks { keystore, arrival, format: "jose", lenient: false };
+    let (mut candidates, mut names, mut flaw) = (Vec::new(), message.key_names(), None);
     for (nth, way) in message.ways() {
-        let keys = named(keystore, arrival, way.headers())?;
-        candidates.extend(keys.into_iter().map(|key| Candidate { way: nth, key }));
+        let found = named(&asks, message.kind(), way.headers())?;
+        candidates.extend(found.keys.into_iter().map(|key| Candidate { way: nth, key }));
+        names.extend(found.name);
+        flaw = flaw.or(found.flaw);
     }
-    if candidates.is_empty() { Err(Unopened::KeyUnknown(message.key_names())) } else { Ok(candidates) }
+    match flaw {
+        _ if !candidates.is_empty() => Ok(candidates),
+        Some(flaw) => Err(Unopened::Unusable(flaw)),
+        None => Err(Unopened::KeyUnknown(names)),
+    }
 }
 
 /// Keys by kid, else by certificate, else whatever there is (offline).
-fn named(keystore: &Keystore, arrival: &Arrival<'_>, headers: &Headers) -> Result<Vec<KeyRef>, Unopened> {
-    let look_up = |name| look_up(keystore, arrival, name);
-    if let Some(kid) = &headers.kid {
-        return look_up(Some(Name::Kid(kid.value.as_bytes())));
+fn named(asks: &Asks<'_>, kind: Kind, headers: &Headers) -> Result<Found, Unopened> {
+    let look_up = |name| Ok::<_, Unopened>(asks.known(asks.keystore.find(asks.arrival.tenant, name)?));
+    let given = given(headers);
+    let by_kid = match &headers.kid {
+        Some(kid) => look_up(Some(Name::Kid(kid.value.as_bytes())))?,
+        None if given.is_none() => look_up(None)?,
+        None => Vec::new(),
+    };
+    if given.is_none() || !by_kid.is_empty() {
+        return Ok(Found { keys: by_kid, ..Found::default() });
     }
-    let leaf: Option<[u8; 32]> =
-        headers.x5c.as_ref().and_then(|x5c| x5c.value.first()).map(|der| Sha256::digest(der).into());
-    match (&headers.x5t_s256, &leaf, &headers.x5t) {
-        (Some(x5t), Some(leaf), _) if x5t.value != leaf => Err(Unopened::Certificate),
-        (Some(x5t), ..) => look_up(Some(Name::Thumbprint { hash: SHA_256, value: &x5t.value })),
-        (None, Some(leaf), _) => look_up(Some(Name::Thumbprint { hash: SHA_256, value: leaf })),
-        (None, None, Some(x5t)) => look_up(Some(Name::Thumbprint { hash: SHA_1, value: &x5t.value })),
-        (None, None, None) => look_up(None),
+    match kind {
+        Kind::Jws => given.keys(asks, Usage::Signs),
+        // It is the certificate of a key of ours, to which the sender sealed (RFC 7516 §4.1.7).
+        Kind::Jwe => given.own(asks),
     }
 }
 
-fn look_up(keystore: &Keystore, arrival: &Arrival<'_>, name: Option<Name<'_>>) -> Result<Vec<KeyRef>, Unopened> {
-    let now = arrival.received_at.millis();
-    let waiting = |key: &KeyRef| key.status == Status::Pending || key.not_before.is_some_and(|start| now < start);
-    let mut known = keystore.find(arrival.tenant, name)?;
-    known.retain(|key| !waiting(key));
-    Ok(known)
+/// What these headers say of a certificate. Of two hashes the better one counts.
+fn given(headers: &Headers) -> Given<'_> {
+    let x5t = headers.x5t.as_ref().map(|x5t| (SHA_1, x5t));
+    let thumbprint = headers.x5t_s256.as_ref().map(|x5t| (SHA_256, x5t)).or(x5t);
+    let x5c = headers.x5c.as_ref();
+    Given {
+        thumbprint: thumbprint.map(|(hash, x5t)| (hash, x5t.value.as_slice())),
+        chain: x5c.map(|x5c| x5c.value.iter().map(Vec::as_slice).collect()).unwrap_or_default(),
+        bag: Vec::new(),
+        protects: Protects {
+            thumbprint: thumbprint.is_some_and(|(_, x5t)| x5t.protected),
+            chain: x5c.is_some_and(|x5c| x5c.protected),
+            bag: false,
+        },
+    }
 }

@@ -24,6 +24,7 @@ use crate::guard::{Arrival, Guess};
 use crate::item::{Claims, Compat, CoseType, Format, Sealed, Timestamp};
 use crate::opening::{Finding, House, find, off_by_default};
 
+mod cms;
 mod jose;
 
 /// One way to a content key, by names of test keys.
