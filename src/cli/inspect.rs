@@ -38,7 +38,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failed> {
     };
     if arguments.diag {
         say(minicbor::display(&sealed.bytes));
-        return Ok(ExitCode::SUCCESS);
+        return Ok(ExitCode::from(u8::from(!is_cbor(&sealed.bytes))));
     }
     let format = envelope::family(&sealed.bytes, sealed.cose_type);
     let (says, fault) = match Envelope::parse(&sealed, &Reading::strict(&envelope::Limits::default())) {
@@ -54,4 +54,15 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failed> {
         "fault": fault.as_ref().map(|fault| json!({"reason": fault.reason, "detail": fault.detail})),
     }));
     Ok(ExitCode::from(u8::from(fault.is_some())))
+}
+
+/// Whether the bytes are CBOR items, one or more, to the end.
+fn is_cbor(bytes: &[u8]) -> bool {
+    let mut decoder = minicbor::Decoder::new(bytes);
+    while decoder.position() < bytes.len() {
+        if decoder.skip().is_err() {
+            return false;
+        }
+    }
+    !bytes.is_empty()
 }
