@@ -7,7 +7,7 @@ CARGO  := cargo
 PEERS  := $(TARGET)/peers-venv
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full bench deny fuzz fmt tools peers no-openssl bench-built bench-scale
+.PHONY: help demo test test-full bench deny fuzz fmt tools openssl peers no-openssl bench-built bench-scale
 
 help:
 	@echo "make demo       a gateway, simulated devices and a relay that cheats, for 20 seconds"
@@ -25,7 +25,7 @@ demo: tools
 	@$(CARGO) build --quiet --locked -p paperknife
 	@$(TARGET)/debug/paperknife demo
 
-test: tools peers
+test: tools openssl peers
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --quiet --locked $(CRATES) --all-targets -- -D warnings
 	$(CARGO) clippy --quiet --locked -p bench --all-targets -- -D warnings
@@ -38,12 +38,27 @@ test: tools peers
 test-full: test
 	$(CARGO) test --locked --release $(CRATES) -- --include-ignored
 
+# HPKE of COSE, a feature that is off by default: against its own sealing and python-cwt's.
+.PHONY: hpke
+test: hpke
+hpke: tools peers
+	$(CARGO) clippy --quiet --locked -p paperknife -p keystore -p paperknife-device --features paperknife/hpke --all-targets -- -D warnings
+	$(CARGO) test --locked -p paperknife --features hpke --lib -- opening::tests::round_trips
+	$(CARGO) test --locked -p paperknife --features hpke --test it -- peers::cose::hpke
+
 # The gateway is built alone, never with the workspace, so that no feature of another crate comes into it.
 no-openssl:
 	@set -e; linked=$$(ldd $(TARGET)/debug/paperknife); \
 	  tree=$$($(CARGO) tree --locked -p paperknife -e normal --prefix none); \
 	  if echo "$$linked" "$$tree" | grep -E 'lib(ssl|crypto)\.|openssl' | grep -v openssl-probe; then echo "paperknife links OpenSSL"; exit 1; fi
 	@echo "paperknife links no OpenSSL"
+
+# Installs, where missing, what tests and benchmarks link or call, and nothing that is shipped: OpenSSL, for josekit and as a
+# peer of CMS (Debian: openssl, libssl-dev, pkg-config, as root).
+openssl: tools
+	@(command -v openssl && command -v pkg-config && pkg-config --exists openssl) > /dev/null || \
+	  (echo "installing openssl, libssl-dev and pkg-config"; \
+	  apt-get update -qq && apt-get install -y -qq --no-install-recommends openssl libssl-dev pkg-config)
 
 # Installs, where missing: a C compiler, for SQLite and AWS-LC (Debian: gcc and libc6-dev, as root).
 tools:
@@ -88,7 +103,7 @@ bench: bench-built
 bench-scale: bench-built
 	@$(BENCH) scale --rows $(BENCH_ROWS) $(BENCH_PLACE)
 
-bench-built: tools
+bench-built: tools openssl
 	$(CARGO) build --quiet --locked --release -p paperknife
 	$(CARGO) build --quiet --locked --release -p bench
 	@mkdir -p $(TARGET)/bench

@@ -73,10 +73,6 @@ impl Fault {
 }
 
 /// One parsed layer, which outlives the plaintext that it was found in.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "one at a time, never in a collection: an allocation would cost more than the room"
-)]
 #[derive(Clone, Debug)]
 pub enum Envelope {
     /// A CMS message.
@@ -127,6 +123,24 @@ impl Envelope {
             Self::Cms(message) => message.describe(),
             Self::Cose(message) => message.describe(),
             Self::Jose(message) => message.describe(),
+        }
+    }
+
+    /// The departures that it was read with; none of CMS, where a key's record allows none.
+    pub const fn read_with(&self) -> Option<&Compat> {
+        match self {
+            Self::Cms(_) => None,
+            Self::Cose(message) => Some(message.read_with()),
+            Self::Jose(message) => Some(message.read_with()),
+        }
+    }
+
+    /// Whether some of those who might open it are passed over, which other departures might not.
+    pub fn passes_over(&self) -> bool {
+        match self {
+            Self::Cms(_) => false,
+            Self::Cose(message) => message.passes_over(),
+            Self::Jose(message) => message.passes_over(),
         }
     }
 

@@ -5,6 +5,7 @@
 mod ec;
 pub(crate) mod record;
 
+use aws_lc_rs::digest::{SHA3_256, digest};
 use aws_lc_rs::rsa::PrivateDecryptingKey;
 use curve25519_dalek::MontgomeryPoint;
 use p256::pkcs8::PrivateKeyInfoRef;
@@ -37,6 +38,12 @@ pub(crate) struct RsaPrivate {
     pub(crate) secret: [Zeroizing<Vec<u8>>; 6],
 }
 
+/// An ML-KEM private key in its expanded form (FIPS 203 §7.1), with its parameter set.
+pub(crate) struct Kem {
+    pub(crate) set: Algorithm,
+    pub(crate) private: Zeroizing<Vec<u8>>,
+}
+
 /// A symmetric key: a profile master, or a key as it is, with its base IV.
 pub(crate) struct Symmetric {
     pub(crate) k: Zeroizing<Vec<u8>>,
@@ -51,6 +58,7 @@ pub(crate) enum KeyMaterial {
     EcPublic(Point),
     Ed25519Public([u8; 32]),
     Ed448Public([u8; 57]),
+    KemPrivate(Kem),
     RsaPrivate(RsaPrivate),
     RsaPublic(RsaPublic),
     Symmetric(Symmetric),
@@ -70,6 +78,25 @@ impl X25519 {
     pub(crate) fn new(d: &[u8]) -> Option<Self> {
         let d = Zeroizing::new(<[u8; 32]>::try_from(d).ok()?);
         Some(Self { x: MontgomeryPoint::mul_base_clamped(*d).to_bytes(), d })
+    }
+}
+
+impl Kem {
+    /// The private key of that length whose hash of its public key holds (FIPS 203 §7.3). Which set it is of, its length says.
+    pub(crate) fn new(private: &[u8]) -> Option<Self> {
+        let of_length = |set: &Algorithm| set.kem().is_some_and(|sizes| sizes.private == private.len());
+        let set = Algorithm::ALL.iter().copied().find(of_length)?;
+        let key = Self { set, private: Zeroizing::new(private.to_vec()) };
+        let end = private.len() - 2 * SHA3_256.output_len();
+        let hash = private.get(end..end + SHA3_256.output_len())?;
+        (digest(&SHA3_256, key.public()).as_ref() == hash).then_some(key)
+    }
+
+    /// The public key, which stands in the private one before its hash and 32 random bytes.
+    pub(crate) fn public(&self) -> &[u8] {
+        let size = self.set.kem().map_or(0, |sizes| sizes.public);
+        let end = self.private.len().saturating_sub(2 * SHA3_256.output_len());
+        self.private.get(end.saturating_sub(size)..end).unwrap_or_default()
     }
 }
 
@@ -127,7 +154,7 @@ impl KeyMaterial {
     /// Kind of key.
     pub(crate) const fn kty(&self) -> Kty {
         match self {
-            Self::AkpPublic(..) => Kty::Akp,
+            Self::AkpPublic(..) | Self::KemPrivate(_) => Kty::Akp,
             Self::EcPrivate(Scalar { point, .. }) | Self::EcPublic(point) => point.curve.kty(),
             Self::Ed25519Public(_) => Kty::OkpEd25519,
             Self::Ed448Public(_) => Kty::OkpEd448,
@@ -140,7 +167,7 @@ impl KeyMaterial {
     /// The JWK member that holds what makes it this key, for faults.
     pub(crate) const fn field(&self) -> &'static str {
         match self {
-            Self::AkpPublic(..) => "pub",
+            Self::AkpPublic(..) | Self::KemPrivate(_) => "pub",
             Self::RsaPrivate(_) | Self::RsaPublic(_) => "n",
             Self::Symmetric(_) => "k",
             _ => "x",
@@ -149,17 +176,21 @@ impl KeyMaterial {
 
     /// Whether this is a private key, which is the gateway's own.
     pub(crate) const fn is_private(&self) -> bool {
-        matches!(self, Self::EcPrivate(_) | Self::RsaPrivate(_) | Self::X25519Private(_))
+        matches!(self, Self::EcPrivate(_) | Self::KemPrivate(_) | Self::RsaPrivate(_) | Self::X25519Private(_))
     }
 
     /// Whether this key can run that algorithm at all. `derive`: a master, whose length need only suffice (profile.md §3).
     pub(crate) fn fits(&self, algorithm: Algorithm, derive: bool) -> bool {
         match self {
             Self::AkpPublic(set, _) => algorithm == *set,
+            Self::EcPrivate(_) | Self::X25519Private(_) if algorithm.is_hpke() => {
+                cfg!(feature = "hpke") && algorithm.hpke_kty() == Some(self.kty())
+            }
             Self::EcPrivate(_) | Self::X25519Private(_) => algorithm.agreement().is_some(),
             Self::EcPublic(point) => point.curve.verifies(algorithm) || (point.curve.agrees() && algorithm.is_static()),
             Self::Ed25519Public(_) => algorithm == Algorithm::Ed25519,
             Self::Ed448Public(_) => algorithm == Algorithm::Ed448,
+            Self::KemPrivate(key) => algorithm == key.set,
             Self::RsaPrivate(_) => algorithm.is_transport(),
             Self::RsaPublic(_) => algorithm.is_rsa_signature(),
             Self::Symmetric(key) if derive => {

@@ -365,21 +365,26 @@ impl Message {
 
     /// The names by which recipients and signers ask for keys.
     pub fn key_names(&self) -> Vec<KeyName> {
-        let of_recipients = self.recipients().iter().filter_map(|recipient| match recipient.way() {
-            Way::Agreement(Agreement { recipient: named, .. }) | Way::Transport(named, _) => Some(self.key_name(named)),
-            Way::Kek(identifier, _) => Some(KeyName::Kid(self.slice(identifier).to_vec())),
-            Way::Other(_) | Way::Password(_) => None,
+        let of_recipients = self.recipients().iter().flat_map(|recipient| match recipient.way() {
+            Way::Agreement(Agreement { recipient: named, .. }) | Way::Transport(named, _) => self.names(named),
+            Way::Kek(identifier, _) => vec![KeyName::Kid(self.slice(identifier).to_vec())],
+            Way::Other(_) | Way::Password(_) => Vec::new(),
         });
-        let of_signers = self.signers().iter().filter_map(|signer| signer.named().map(|named| self.key_name(named)));
+        let of_signers = self.signers().iter().filter_map(Signer::named).flat_map(|named| self.names(named));
         of_recipients.chain(of_signers).collect()
     }
 
-    fn key_name(&self, named: &Named) -> KeyName {
+    /// A key identifier names a certificate's key, or one without a certificate by its kid.
+    fn names(&self, named: &Named) -> Vec<KeyName> {
         match named {
             Named::IssuerSerial(issuer, serial) => {
-                KeyName::IssuerSerial { issuer: self.slice(issuer).to_vec(), serial: self.slice(serial).to_vec() }
+                let (issuer, serial) = (self.slice(issuer).to_vec(), self.slice(serial).to_vec());
+                vec![KeyName::IssuerSerial { issuer, serial }]
             }
-            Named::Ski(identifier) => KeyName::Ski(self.slice(identifier).to_vec()),
+            Named::Ski(identifier) => {
+                let identifier = self.slice(identifier).to_vec();
+                vec![KeyName::Ski(identifier.clone()), KeyName::Kid(identifier)]
+            }
         }
     }
 }

@@ -6,7 +6,7 @@
 //! their names by type; `way` judges each recipient and signature by itself.
 
 use crate::envelope::{Fault, Reading};
-use crate::item::{KeyName, Reason};
+use crate::item::{Compat, KeyName, Reason};
 
 mod algorithm;
 mod claims;
@@ -54,6 +54,7 @@ pub struct Message {
     place: Place,
     body: Body,
     ways: Vec<Way>,
+    compat: Compat,
 }
 
 #[derive(Clone, Debug)]
@@ -83,19 +84,31 @@ struct Signed {
     detached: bool,
 }
 
-/// Whether `bytes` are one whole JWE or JWS, in any serialization: parts of the right types, and an algorithm named.
+/// Whether `bytes` are one whole JWE or JWS, in any serialization: parts of the right letters, and an algorithm named.
 pub fn is_whole(bytes: &[u8]) -> bool {
-    if bytes.len() > LONGEST {
-        return false;
+    let parts = (bytes.len() <= LONGEST).then(|| serialization::read(bytes).ok()).flatten();
+    match parts {
+        Some((_, Parts::Jwe(jwe))) => is_whole_jwe(&jwe),
+        Some((_, Parts::Jws(jws))) => is_whole_jws(&jws),
+        None => false,
     }
-    let names_alg = |text: &Option<String>| header(text.as_deref()).map(|header| header.has("alg"));
-    let signs = |part: &Part| names_alg(&part.protected).is_ok_and(|named| named || part.own.has("alg"));
-    match serialization::read(bytes) {
-        Ok((_, Parts::Jwe(jwe))) => names_alg(&jwe.protected)
-            .is_ok_and(|named| named || jwe.shared.has("alg") || jwe.recipients.iter().any(|part| part.own.has("alg"))),
-        Ok((_, Parts::Jws(jws))) => jws.signatures.iter().all(signs),
-        Err(_) => false,
-    }
+}
+
+fn is_whole_jwe(jwe: &Jwe) -> bool {
+    let Ok(protected) = header(jwe.protected.as_deref()) else { return false };
+    let names_alg = |part: &Part| protected.has("alg") || jwe.shared.has("alg") || part.own.has("alg");
+    let shared = [&jwe.iv, &jwe.ciphertext, &jwe.tag].into_iter().all(|part| text::is_base64url(part));
+    shared && jwe.recipients.iter().all(|part| names_alg(part) && text::is_base64url(&part.bytes))
+}
+
+fn is_whole_jws(jws: &Jws) -> bool {
+    let is_whole = |part: &Part| {
+        let Ok(protected) = header(part.protected.as_deref()) else { return false };
+        let encoded = protected.get("b64") != Some(&json::Value::Bool(false));
+        let payload = jws.payload.as_deref().is_none_or(|payload| !encoded || text::is_base64url(payload));
+        payload && text::is_base64url(&part.bytes) && (protected.has("alg") || part.own.has("alg"))
+    };
+    jws.signatures.iter().all(is_whole)
 }
 
 /// Whether bytes begin as JOSE does: a JSON object, or base64url of one. No COSE message and no CMS begins so.
@@ -139,6 +152,16 @@ impl Message {
             way.fault = fault;
         }
         Ok(())
+    }
+
+    /// The departures that it was read with.
+    pub const fn read_with(&self) -> &Compat {
+        &self.compat
+    }
+
+    /// Whether a recipient or signature is passed over, which other departures might not.
+    pub fn passes_over(&self) -> bool {
+        self.ways.iter().any(|way| way.fault.is_some())
     }
 
     /// JWE or JWS.
@@ -276,7 +299,7 @@ fn encrypted(form: Form, place: Place, jwe: Jwe, reading: &Reading<'_>) -> Resul
     };
     let deflated = ways.iter().any(|way| way.headers.zip.is_some());
     let body = Encrypted { aad: aad.into_bytes(), iv, sealed, encryption, deflated };
-    Ok(Message { form, place, body: Body::Encrypted(body), ways })
+    Ok(Message { form, place, body: Body::Encrypted(body), ways, compat: reading.compat.clone() })
 }
 
 fn signed(form: Form, place: Place, jws: Jws, reading: &Reading<'_>) -> Result<Message, Fault> {
@@ -289,7 +312,7 @@ fn signed(form: Form, place: Place, jws: Jws, reading: &Reading<'_>) -> Result<M
     let ways = jws.signatures.into_iter().map(way).collect::<Result<Vec<Way>, Fault>>()?;
     let encoded = way::one_encoding(&ways)?;
     let body = payload(form, jws.payload, encoded, reading.detached)?;
-    Ok(Message { form, place, body: Body::Signed(body), ways })
+    Ok(Message { form, place, body: Body::Signed(body), ways, compat: reading.compat.clone() })
 }
 
 /// The payload, and its text in the signing input: base64url, or with b64 false the payload itself (RFC 7797 §3, §5).

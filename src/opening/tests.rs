@@ -20,12 +20,12 @@ use crate::guard::settled::{Facts, Flag};
 use crate::item::{Claims, ItemId, Origin, Reason, Sealed, Taken, Timestamp};
 
 mod certificates;
-mod cookbook;
+mod jose;
+mod cms_attacks;
 mod openssl_cms;
 mod round_trips;
 mod shapes;
 mod working_group;
-mod wycheproof_jose;
 
 const PATH: &str = "/19/0/0";
 const AUDIENCE: &str = "https://gw.example";

@@ -10,13 +10,16 @@ pub(in crate::store) const OUT_OF_ORDER: i64 = 2;
 pub(in crate::store) const LATE: i64 = 4;
 /// The relay names another endpoint.
 pub(in crate::store) const ENDPOINT_MISMATCH: i64 = 8;
+/// The sender's signature is around ciphertext.
+pub(in crate::store) const SIGNS_CIPHERTEXT: i64 = 16;
 
 /// The names of the bits, in the order of the contract.
-const NAMES: [(i64, &str); 4] = [
+const NAMES: [(i64, &str); 5] = [
     (GAP_BEFORE, "gap_before"),
     (OUT_OF_ORDER, "out_of_order"),
     (LATE, "late"),
     (ENDPOINT_MISMATCH, "endpoint_mismatch"),
+    (SIGNS_CIPHERTEXT, "signs_ciphertext"),
 ];
 
 /// The bit, where it holds.

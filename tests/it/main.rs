@@ -16,6 +16,7 @@ mod crash;
 mod demo;
 mod disk;
 mod edge;
+mod explain;
 #[cfg(feature = "failpoints")]
 mod faults;
 mod fleet;

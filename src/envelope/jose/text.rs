@@ -12,6 +12,11 @@ pub(super) fn bytes(text: &str) -> Result<Vec<u8>, Fault> {
     URL_SAFE_NO_PAD.decode(text).map_err(|_| Fault::malformed("not base64url, or not its one form"))
 }
 
+/// Whether a text has no letter but those of base64url.
+pub(super) fn is_base64url(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+}
+
 /// base64url of bytes.
 pub(super) fn of(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)

@@ -91,7 +91,7 @@ impl Finder<'_> {
 
     /// Our private keys of that name.
     fn ours(&self, named: &Named) -> Result<Vec<KeyRef>, Unopened> {
-        let mut keys = self.look_up(Some(name(self.message, named)))?;
+        let mut keys = self.named(named)?;
         keys.retain(|key| key.private);
         Ok(keys)
     }
@@ -116,7 +116,7 @@ impl Finder<'_> {
             keys.extend(self.judged(leaf, &carried, usage)?.filter(|key| keys.iter().all(|known| known.id != key.id)));
         }
         if !any {
-            keys = self.look_up(Some(name(message, named)))?;
+            keys = self.named(named)?;
             keys.retain(|key| !key.private);
         }
         Ok(keys)
@@ -132,6 +132,15 @@ impl Finder<'_> {
                 self.flaw.get_or_insert(flaw);
                 Ok(None)
             }
+        }
+    }
+
+    /// The keys of that name; a key without a certificate goes by its kid as its key identifier.
+    fn named(&self, named: &Named) -> Result<Vec<KeyRef>, Unopened> {
+        let keys = self.look_up(Some(name(self.message, named)))?;
+        match named {
+            Named::Ski(identifier) if keys.is_empty() => self.look_up(Some(Name::Kid(self.message.slice(identifier)))),
+            _ => Ok(keys),
         }
     }
 

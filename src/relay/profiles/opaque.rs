@@ -83,6 +83,9 @@ pub(super) struct Unwrapped {
 
 /// The envelope that a text holds: in the configured encoding, else in the first that gives one.
 pub(super) fn from_text(written: &str, configured: Option<Encoding>, named: Option<CoseType>) -> Option<Unwrapped> {
+    if let Some(bytes) = armoured(written).filter(|_| configured.is_none()) {
+        return Some(Unwrapped { bytes, encoding: Encoding::Raw, repaired: false });
+    }
     let written = trimmed(written)?;
     let encodings = configured.as_ref().map_or(TEXT_ENCODINGS.as_slice(), std::slice::from_ref);
     encodings.iter().find_map(|encoding| {
@@ -101,6 +104,13 @@ pub(super) fn from_string(written: &str, configured: Option<Encoding>, named: Op
         found.dedup_by(|a, b| a.bytes == b.bytes);
         if found.len() == 1 { found.pop() } else { None }
     })
+}
+
+/// PEM and S/MIME are envelopes as they are written, lines and all (relays.md §4 rule 2).
+fn armoured(written: &str) -> Option<Vec<u8>> {
+    let text = text::strip(written).as_bytes();
+    let armour = text.starts_with(b"-----BEGIN ") || text.contains(&b':');
+    (armour && text.len() <= MAX_TEXT && recognise(text, None) == Some(Format::Cms)).then(|| text.to_vec())
 }
 
 fn trimmed(written: &str) -> Option<String> {

@@ -338,6 +338,7 @@ fn flag_bits(facts: &Facts, step: &Step) -> i64 {
         | flags::bit(step.out_of_order, flags::OUT_OF_ORDER)
         | flags::bit(has(Flag::Late), flags::LATE)
         | flags::bit(has(Flag::EndpointMismatch), flags::ENDPOINT_MISMATCH)
+        | flags::bit(has(Flag::SignsCiphertext), flags::SIGNS_CIPHERTEXT)
 }
 
 fn content_type(content_type: Option<&ContentType>) -> rusqlite::types::Value {

@@ -180,8 +180,7 @@ fn openssl_opens_what_the_device_encrypts() {
             judged.push((format!("{} {name}", encryption.name()), outcome));
         }
     }
-    // OpenSSL wraps no key of an AEAD by a password
-    judge("openssl cms decrypts ours", judged, &[&["A128GCM password", "A256GCM password"]]);
+    judge("openssl cms decrypts ours", judged, &[]);
 }
 
 /// Every signature that OpenSSL knows.
@@ -269,4 +268,125 @@ fn openssl_opens_what_is_encrypted_under_a_key_or_digested() {
     let digested = Structure::DigestedData(Hash::Sha384);
     let verify = arguments(&["-digest_verify", "-inform", "DER"]);
     assert_eq!(bench.opens(&verify, &seal(&digested, &Content::data(CONTENT))), Ok(()));
+}
+
+/// One message that OpenSSL makes, by its arguments, and what `paperknife open` is given.
+struct Made {
+    name: &'static str,
+    /// Each makes a layer around what the one before made.
+    steps: Vec<Vec<String>>,
+    /// Further arguments of `paperknife open`.
+    keys: Vec<String>,
+    compat: &'static str,
+}
+
+impl Bench {
+    fn with(&self, verb: &str, cipher: &str, name: &str, options: &[&str]) -> Vec<String> {
+        let recipient = self.file(&format!("{name}.crt.pem"));
+        arguments(&[&[verb, "-outform", "DER", cipher, "-recip", &recipient], options].concat())
+    }
+
+    fn sign(&self, name: &str, options: &[&str]) -> Vec<String> {
+        let (certificate, key) = (self.file(&format!("{name}.crt.pem")), self.file(&format!("{name}.key.pem")));
+        let how = ["-sign", "-outform", "DER", "-nodetach", "-signer", &certificate, "-inkey", &key];
+        arguments(&[&how, options].concat())
+    }
+
+    /// A private key with its certificate, as the opener is given them.
+    fn ours(&self, name: &str) -> Vec<String> {
+        let (key, certificate) = (self.file(&format!("{name}.key.pem")), self.file(&format!("{name}.crt.pem")));
+        arguments(&["--key", &key, "--key", &certificate])
+    }
+
+    /// A pinned certificate.
+    fn theirs(&self, name: &str) -> Vec<String> {
+        arguments(&["--key", &self.file(&format!("{name}.crt.pem"))])
+    }
+
+    fn made(&self) -> Vec<Made> {
+        let secret = hex::encode(secret("oct32"));
+        let jwks = arguments(&["--jwks", &self.file("oct32.jwks.json")]);
+        let password = arguments(&["--password-file", &self.file("password")]);
+        let row = |name, steps, keys, compat| Made { name, steps, keys, compat };
+        let encrypt = |cipher, name, options: &[&str]| vec![self.with("-encrypt", cipher, name, options)];
+        let oaep = ["-keyopt", "rsa_padding_mode:oaep", "-keyopt", "rsa_oaep_md:sha256"];
+        let ecdh = ["-keyopt", "ecdh_kdf_md:sha256", "-aes128-wrap"];
+        let kek = |cipher| {
+            let named = ["-secretkey", &secret, "-secretkeyid", &hex::encode("oct32")];
+            vec![arguments(&[&["-encrypt", "-outform", "DER", cipher], &named[..]].concat())]
+        };
+        let under_password = ["-encrypt", "-outform", "DER", "-aes-256-cbc", "-pwri_password", "correct horse"];
+        let streamed = ["-keyopt", "ecdh_kdf_md:sha256", "-aes128-wrap", "-stream", "-indef"];
+        let signed = || self.sign("p256", &["-md", "sha256"]);
+        let gcm = || self.with("-encrypt", "-aes-128-gcm", "p384", &ecdh);
+        let both = || [self.ours("p384"), self.theirs("p256")].concat();
+        vec![
+            row("RSA OAEP, GCM", encrypt("-aes-128-gcm", "rsa2048", &oaep), self.ours("rsa2048"), ""),
+            row("RSA PKCS1, GCM", encrypt("-aes-256-gcm", "rsa2048", &[]), self.ours("rsa2048"), "rsa-pkcs1v15"),
+            row("RSA OAEP, CBC", encrypt("-aes-128-cbc", "rsa2048", &oaep), self.ours("rsa2048"), "cbc-bare"),
+            row("P-256, GCM", encrypt("-aes-128-gcm", "p256", &ecdh), self.ours("p256"), ""),
+            row("P-384, GCM", encrypt("-aes-192-gcm", "p384", &ecdh), self.ours("p384"), ""),
+            row("P-521, GCM", encrypt("-aes-256-gcm", "p521", &ecdh), self.ours("p521"), ""),
+            row("P-256, SHA-1", encrypt("-aes-128-gcm", "p256", &["-aes128-wrap"]), self.ours("p256"), "kdf-sha1"),
+            row("P-256, GCM, streamed", encrypt("-aes-128-gcm", "p256", &streamed), self.ours("p256"), ""),
+            row("P-256, CBC, streamed", encrypt("-aes-128-cbc", "p256", &streamed), self.ours("p256"), "cbc-bare"),
+            row("KEK, GCM", kek("-aes-256-gcm"), jwks.clone(), ""),
+            row("KEK, CBC", kek("-aes-256-cbc"), jwks.clone(), "cbc-bare"),
+            row("password, CBC", vec![arguments(&under_password)], password, "password,cbc-bare"),
+            row("signed, P-256", vec![signed()], self.theirs("p256"), ""),
+            row("signed, P-384, SHA-384", vec![self.sign("p384", &["-md", "sha384"])], self.theirs("p384"), ""),
+            row("signed, P-521, SHA-512", vec![self.sign("p521", &["-md", "sha512"])], self.theirs("p521"), ""),
+            row("signed, RSA", vec![self.sign("rsa2048", &["-md", "sha256"])], self.theirs("rsa2048"), ""),
+            row(
+                "signed, PSS",
+                vec![self.sign("rsa2048", &["-md", "sha256", "-keyopt", "rsa_padding_mode:pss"])],
+                self.theirs("rsa2048"),
+                "",
+            ),
+            row("signed, streamed", vec![self.sign("p256", &["-stream", "-indef"])], self.theirs("p256"), ""),
+            row("signed, by key identifier", vec![self.sign("p256", &["-keyid"])], self.theirs("p256"), ""),
+            row("signed, no certificate", vec![self.sign("p256", &["-nocerts"])], self.theirs("p256"), ""),
+            row("signed, bare", vec![self.sign("p256", &["-noattr"])], self.theirs("p256"), "no-signed-attrs"),
+            row("signed, then encrypted", vec![signed(), gcm()], both(), ""),
+            row("encrypted, then signed", vec![gcm(), signed()], both(), ""),
+        ]
+    }
+}
+
+/// The names without which a row does not open, beside that for messages that anybody can make.
+fn open(bench: &Bench, made: &Made, compat: &str) -> Result<(), String> {
+    let mut message = CONTENT.to_vec();
+    for step in &made.steps {
+        message = bench.openssl(step, &message)?;
+    }
+    let file = bench.file("made");
+    std::fs::write(&file, &message).unwrap();
+    let mut how = arguments(&["open", "--compat", compat]);
+    how.extend(made.keys.clone());
+    how.push(file);
+    let how: Vec<&str> = how.iter().map(String::as_str).collect();
+    let output = crate::gateway::paperknife(&how);
+    let said = || format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let verdict: Value = serde_json::from_slice(&output.stdout).map_err(|_| said())?;
+    use base64::Engine;
+    let content = base64::engine::general_purpose::STANDARD.encode(CONTENT);
+    if verdict["plaintext_b64"] == json!(content) { Ok(()) } else { Err(said()) }
+}
+
+#[test]
+fn we_open_what_openssl_makes_and_only_under_the_names_that_it_needs() {
+    let bench = Bench::new();
+    std::fs::write(bench.path("password"), "correct horse\n").unwrap();
+    std::fs::write(bench.path("oct32.jwks.json"), json!({"keys": [jwk("oct32")]}).to_string()).unwrap();
+    let (mut judged, mut strict) = (Judged::new(), Judged::new());
+    for made in bench.made() {
+        let compat = format!("unauthenticated-sender,{}", made.compat);
+        judged.push((made.name.to_owned(), open(&bench, &made, compat.trim_end_matches(','))));
+        if !made.compat.is_empty() {
+            let opened = open(&bench, &made, "unauthenticated-sender");
+            strict.push((made.name.to_owned(), opened.err().map(drop).ok_or_else(|| "opened without".to_owned())));
+        }
+    }
+    judge("we open openssl cms", judged, &[]);
+    judge("we refuse by default of openssl cms", strict, &[]);
 }

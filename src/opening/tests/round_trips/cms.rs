@@ -13,7 +13,7 @@ use paperknife_device::primitive::digest::Hash;
 use paperknife_device::provision::SysRng;
 use proptest::prelude::*;
 use proptest::sample::Index;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{NOW_S, content_of, everything, key, key_file};
 use crate::envelope::Limits;
@@ -21,22 +21,34 @@ use crate::guard::{Arrival, Guess};
 use crate::item::{Claims, Format, Sealed, Timestamp};
 use crate::opening::{Finding, House, find, off_by_default};
 
-/// Whoever holds both halves of every pair.
+/// Whoever holds both halves of every pair. All that proves a sender is one device's: layers may stand in one another.
 static BOTH: LazyLock<House> = LazyLock::new(|| {
     let keystore = Keystore::ephemeral(Defaults::default()).unwrap();
     let also = off_by_default(&everything(), Some(Format::Cms));
     let options = ImportOptions { also, ..ImportOptions::default() };
-    keystore.import(&key_file(), &options).unwrap();
-    let mut set: Value = serde_json::from_slice(&key_file()).unwrap();
-    let keys = set["keys"].as_array_mut().unwrap();
-    keys.retain(|key| matches!(key["kty"].as_str(), Some("EC" | "OKP" | "RSA")));
-    for key in keys {
-        let members = key.as_object_mut().unwrap();
-        ["d", "p", "q", "dp", "dq", "qi"].iter().for_each(|secret| drop(members.remove(*secret)));
+    let set: Value = serde_json::from_slice(&key_file()).unwrap();
+    for key in set["keys"].as_array().unwrap() {
+        let halves = match (key["kty"].as_str(), key["crv"].as_str()) {
+            (Some("oct" | "AKP"), _) | (_, Some("Ed25519" | "secp256k1")) => vec![public(key.clone())],
+            _ => vec![key.clone(), public(key.clone())],
+        };
+        for half in halves {
+            keystore.import(json!({"keys": [half]}).to_string().as_bytes(), &options).unwrap();
+        }
     }
-    keystore.import(set.to_string().as_bytes(), &options).unwrap();
     House::new(keystore.into(), Limits::default())
 });
+
+/// What proves a sender: the public half of a pair, where it is one. A sender's own agrees, any other verifies.
+fn public(mut key: Value) -> Value {
+    let members = key.as_object_mut().unwrap();
+    ["d", "p", "q", "dp", "dq", "qi"].iter().for_each(|secret| drop(members.remove(*secret)));
+    if key["kid"].as_str().unwrap().ends_with("-sender") {
+        key["use"] = json!("enc");
+    }
+    key["paperknife"] = json!({"device": "device"});
+    key
+}
 
 const CURVES: [(&str, &str); 4] =
     [("p256", "p256-sender"), ("p384", "p384-sender"), ("p521", "p521-sender"), ("x25519", "x25519-sender")];
@@ -67,9 +79,7 @@ impl Way {
             Self::Password(hash) => {
                 Recipient::Password(Password { hash: *hash, ..Password::of_key(&key("oct16"), 1000).unwrap() })
             }
-            Self::Transport(transport) => {
-                Recipient::KeyTransport(named("rsa2048"), key("rsa2048"), transport.clone())
-            }
+            Self::Transport(transport) => Recipient::KeyTransport(named("rsa2048"), key("rsa2048"), transport.clone()),
         }
     }
 }
@@ -248,7 +258,8 @@ fn several_recipients_and_several_signers_open() {
     let agreed = Way::Agreement("p521", Agreement::Cofactor(Hash::Sha512), Wrap::A256Kw, true, None);
     let ways = [Way::Transport(Transport::Oaep(Hash::Sha256, None)), agreed, Way::Kek("oct24")];
     let recipients = ways.iter().map(Way::recipient).collect();
-    let sealed = seal(&Structure::AuthEnvelopedData(Cipher::new(Encryption::A128Ccm), recipients, Vec::new()), b"content");
+    let sealed =
+        seal(&Structure::AuthEnvelopedData(Cipher::new(Encryption::A128Ccm), recipients, Vec::new()), b"content");
     assert_eq!(fault("recipients", &sealed, None), None);
     let signers = signatures().into_iter().take(6).map(|(algorithm, name)| signer(algorithm, name)).collect();
     let signed = Signed { signers, certificates: Vec::new(), detached: false };
@@ -293,10 +304,7 @@ fn any_structure(at: Index, cipher: Index) -> (String, Structure) {
 
 /// CBC and digests alone authenticate nothing: a changed one may open with other content, and says so.
 const fn authenticates(structure: &Structure) -> bool {
-    matches!(
-        structure,
-        Structure::AuthEnvelopedData(..) | Structure::AuthenticatedData(..) | Structure::SignedData(_)
-    )
+    matches!(structure, Structure::AuthEnvelopedData(..) | Structure::AuthenticatedData(..) | Structure::SignedData(_))
 }
 
 proptest! {

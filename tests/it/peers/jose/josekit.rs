@@ -129,16 +129,19 @@ fn sealed(row: &Row) -> Result<String, String> {
     sealed.map_err(|error| error.to_string())
 }
 
-/// With `alg` in the protected header: josekit puts it elsewhere, unless it is told.
+/// With `alg` in the protected header: josekit puts it elsewhere, unless it is told. A recipient of the general form must
+/// have a header of its own.
 fn seal_jwe(row: &Row, by: &dyn JweEncrypter) -> Result<String, josekit::JoseError> {
-    let mut set = JweHeaderSet::new();
-    for (name, value) in members(row) {
+    let (mut set, mut own) = (JweHeaderSet::new(), JweHeader::new());
+    own.set_key_id(&row.key);
+    let is_general = row.serialization == Serialization::General;
+    for (name, value) in members(row).into_iter().filter(|(name, _)| !is_general || name != "kid") {
         set.set_claim(&name, Some(value), true)?;
     }
     match row.serialization {
         Serialization::Compact => jwe::serialize_compact(CONTENT, &JweHeader::from_map(members(row))?, by),
         Serialization::Flattened => jwe::serialize_flattened_json(CONTENT, Some(&set), None, None, by),
-        Serialization::General => jwe::serialize_general_json(CONTENT, Some(&set), &[(None, by)], None),
+        Serialization::General => jwe::serialize_general_json(CONTENT, Some(&set), &[(Some(&own), by)], None),
     }
 }
 

@@ -4,14 +4,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use keystore::{Defaults, ImportOptions, Keystore};
 use serde_json::Value;
 
-use super::NOW_S;
-use crate::envelope::Limits;
-use crate::guard::{Arrival, Guess};
-use crate::item::{Claims, Compat, Format, Sealed, Timestamp};
-use crate::opening::{Finding, House, find, off_by_default};
+use super::Desk;
+use crate::opening::Finding;
 
 /// json_web_signature, valid and refused here.
 const REFUSED: [(u64, &str); 6] = [
@@ -38,34 +34,12 @@ fn file(name: &str) -> Option<Value> {
     }
 }
 
-fn keystore(keys: &Value) -> Option<Keystore> {
-    let keystore = Keystore::ephemeral(Defaults::default()).unwrap();
-    let also = off_by_default(Compat::STRICT, Some(Format::Jose));
-    keystore.import(keys.to_string().as_bytes(), &ImportOptions { also, ..ImportOptions::default() }).ok()?;
-    Some(keystore)
-}
-
-/// Whether a token opens under a key; a key that is not loaded opens nothing.
-fn opens(key: &Value, token: &Value) -> bool {
-    let Some(keystore) = keystore(key) else { return false };
-    let bytes = token.as_str().map_or_else(|| token.to_string(), str::to_owned).into_bytes();
-    let claims = Claims::default();
-    let arrival = Arrival {
-        relay: "",
-        tenant: "default",
-        received_at: Timestamp::from_seconds(NOW_S),
-        claims: &claims,
-        unauthenticated_sender: false,
-        external_aad: None,
-        compat: Compat::STRICT,
-        detached: None,
-        all_signers: false,
-        judges_expiry: false,
-        guess: Guess::default(),
-    };
-    let house = House::new(keystore.into(), Limits::default());
-    let sealed = Sealed { bytes: bytes.into(), cose_type: None };
-    matches!(find(&house, &arrival, &sealed), Ok(Finding::Opened(..)))
+/// Whether a token opens under a key or a set; what is not loaded opens nothing.
+fn opens(keys: &Value, token: &Value) -> bool {
+    let keys = keys["keys"].as_array().cloned().unwrap_or_else(|| vec![keys.clone()]);
+    let token = token.as_str().map_or_else(|| token.to_string(), str::to_owned);
+    let desk = Desk::of(&keys);
+    desk.house().is_some_and(|house| matches!(desk.open_in(&house, token.as_bytes()), Finding::Opened(..)))
 }
 
 /// Runs each case and compares: how many are as marked, of the valid and of the invalid ones.

@@ -5,14 +5,11 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use keystore::{Defaults, ImportOptions, Keystore};
 use serde_json::{Value, json};
 
-use super::{NOW_S, reason};
-use crate::envelope::Limits;
-use crate::guard::{Arrival, Guess};
-use crate::item::{Claims, Compat, Departure, Format, Reason, Sealed, Timestamp};
-use crate::opening::{Finding, House, find, off_by_default};
+use super::{Desk, reason};
+use crate::item::{Departure, Reason};
+use crate::opening::Finding;
 
 /// A file or a part of it, its forms, the names that its entries need, and why they are refused without.
 struct Row(&'static str, &'static [&'static str], &'static [&'static str], Option<Reason>);
@@ -119,12 +116,6 @@ fn all(folder: &Path) -> Vec<Entry> {
     ROWS.iter().flat_map(|row| entries(folder, row)).collect()
 }
 
-fn compat(names: &[&str]) -> Compat {
-    let mut compat = Compat::default();
-    names.iter().for_each(|name| compat.allow(name).unwrap());
-    compat
-}
-
 impl Entry {
     fn is_to_us(&self) -> bool {
         TO_US.iter().any(|prefix| self.name.starts_with(prefix))
@@ -135,28 +126,9 @@ impl Entry {
     }
 
     fn open_with(&self, keys: &[Value], names: &[&str]) -> Finding {
-        let compat = compat(names);
-        let keystore = Keystore::ephemeral(Defaults::default()).unwrap();
-        let also = off_by_default(&compat, Some(Format::Jose));
-        let options = ImportOptions { also, ..ImportOptions::default() };
-        keystore.import(json!({"keys": keys}).to_string().as_bytes(), &options).unwrap();
-        let house = House::new(keystore.into(), Limits::default());
-        let claims = Claims::default();
-        let arrival = Arrival {
-            relay: "",
-            tenant: "default",
-            received_at: Timestamp::from_seconds(NOW_S),
-            claims: &claims,
-            unauthenticated_sender: compat.allows(Departure::UnauthenticatedSender),
-            external_aad: None,
-            compat: &compat,
-            detached: self.detached.then_some(self.content.as_slice()),
-            all_signers: false,
-            judges_expiry: false,
-            guess: Guess::default(),
-        };
-        let sealed = Sealed { bytes: self.sealed.as_slice().into(), cose_type: None };
-        find(&house, &arrival, &sealed).unwrap()
+        let detached = self.detached.then_some(self.content.as_slice());
+        // exp of the nested token is in 2011
+        Desk { detached, judges_expiry: false, ..Desk::of(keys) }.under(names).open(&self.sealed)
     }
 
     fn assert_opens(&self, names: &[&str]) {
@@ -279,10 +251,7 @@ fn the_keys_of_the_cookbook_load() {
         "3_6.symmetric_key_encryption.json",
     ];
     for file in files {
-        let keystore = Keystore::ephemeral(Defaults::default()).unwrap();
-        let bytes = std::fs::read(folder.join("jwk").join(file)).unwrap();
-        let options =
-            ImportOptions { also: off_by_default(&Compat::default(), Some(Format::Jose)), ..ImportOptions::default() };
-        assert_eq!(keystore.import(&bytes, &options).unwrap().len(), 1, "{file}");
+        let key = read(&folder.join("jwk").join(file));
+        assert!(Desk::of(&[key]).house().is_some(), "{file}");
     }
 }
