@@ -67,9 +67,7 @@ impl Way {
             Self::Password(hash) => {
                 Recipient::Password(Password { hash: *hash, ..Password::of_key(&key("oct16"), 1000).unwrap() })
             }
-            Self::Transport(transport) => {
-                Recipient::KeyTransport(named("rsa2048"), key("rsa2048"), transport.clone())
-            }
+            Self::Transport(transport) => Recipient::KeyTransport(named("rsa2048"), key("rsa2048"), transport.clone()),
         }
     }
 }
@@ -248,7 +246,8 @@ fn several_recipients_and_several_signers_open() {
     let agreed = Way::Agreement("p521", Agreement::Cofactor(Hash::Sha512), Wrap::A256Kw, true, None);
     let ways = [Way::Transport(Transport::Oaep(Hash::Sha256, None)), agreed, Way::Kek("oct24")];
     let recipients = ways.iter().map(Way::recipient).collect();
-    let sealed = seal(&Structure::AuthEnvelopedData(Cipher::new(Encryption::A128Ccm), recipients, Vec::new()), b"content");
+    let sealed =
+        seal(&Structure::AuthEnvelopedData(Cipher::new(Encryption::A128Ccm), recipients, Vec::new()), b"content");
     assert_eq!(fault("recipients", &sealed, None), None);
     let signers = signatures().into_iter().take(6).map(|(algorithm, name)| signer(algorithm, name)).collect();
     let signed = Signed { signers, certificates: Vec::new(), detached: false };
@@ -293,10 +292,7 @@ fn any_structure(at: Index, cipher: Index) -> (String, Structure) {
 
 /// CBC and digests alone authenticate nothing: a changed one may open with other content, and says so.
 const fn authenticates(structure: &Structure) -> bool {
-    matches!(
-        structure,
-        Structure::AuthEnvelopedData(..) | Structure::AuthenticatedData(..) | Structure::SignedData(_)
-    )
+    matches!(structure, Structure::AuthEnvelopedData(..) | Structure::AuthenticatedData(..) | Structure::SignedData(_))
 }
 
 proptest! {
