@@ -194,6 +194,30 @@ algorithms! {
     Hmac384_384 = "HMAC 384/384", Some(6), Some("HS384");
     /// HMAC-SHA-512.
     Hmac512_512 = "HMAC 512/512", Some(7), Some("HS512");
+    /// HPKE with DHKEM(P-256), HKDF-SHA256, AES-128-GCM (draft-ietf-cose-hpke; feature `hpke`).
+    Hpke0 = "HPKE-0", Some(35), None;
+    /// The same for a content key.
+    Hpke0Ke = "HPKE-0-KE", Some(46), None;
+    /// HPKE with DHKEM(P-384), HKDF-SHA384, AES-256-GCM (draft-ietf-cose-hpke; feature `hpke`).
+    Hpke1 = "HPKE-1", Some(37), None;
+    /// The same for a content key.
+    Hpke1Ke = "HPKE-1-KE", Some(47), None;
+    /// HPKE with DHKEM(P-521), HKDF-SHA512, AES-256-GCM (draft-ietf-cose-hpke; feature `hpke`).
+    Hpke2 = "HPKE-2", Some(39), None;
+    /// The same for a content key.
+    Hpke2Ke = "HPKE-2-KE", Some(48), None;
+    /// HPKE with DHKEM(X25519), HKDF-SHA256, AES-128-GCM (draft-ietf-cose-hpke; feature `hpke`).
+    Hpke3 = "HPKE-3", Some(41), None;
+    /// The same for a content key.
+    Hpke3Ke = "HPKE-3-KE", Some(49), None;
+    /// HPKE with DHKEM(X25519), HKDF-SHA256, ChaCha20-Poly1305 (draft-ietf-cose-hpke; feature `hpke`).
+    Hpke4 = "HPKE-4", Some(42), None;
+    /// The same for a content key.
+    Hpke4Ke = "HPKE-4-KE", Some(50), None;
+    /// HPKE with DHKEM(P-256), HKDF-SHA256, AES-256-GCM (draft-ietf-cose-hpke; feature `hpke`).
+    Hpke7 = "HPKE-7", Some(45), None;
+    /// The same for a content key.
+    Hpke7Ke = "HPKE-7-KE", Some(53), None;
     /// ML-DSA-44.
     MlDsa44 = "ML-DSA-44", Some(-48), Some("ML-DSA-44");
     /// ML-DSA-65.
@@ -287,6 +311,37 @@ impl Algorithm {
         let specified = matches!(self, Self::Esp256 | Self::Esp384 | Self::Esp512);
         let eddsa = matches!(self, Self::Ed25519 | Self::Ed448);
         ecdsa || specified || eddsa || self.is_rsa_signature() || self.ml_dsa_key().is_some()
+    }
+
+    /// Whether it is HPKE.
+    pub const fn is_hpke(self) -> bool {
+        self.hpke_kty().is_some()
+    }
+
+    /// The kind of key that it encapsulates to, if it is HPKE.
+    pub(crate) const fn hpke_kty(self) -> Option<Kty> {
+        match self {
+            Self::Hpke0 | Self::Hpke0Ke | Self::Hpke7 | Self::Hpke7Ke => Some(Kty::Ec2P256),
+            Self::Hpke1 | Self::Hpke1Ke => Some(Kty::Ec2P384),
+            Self::Hpke2 | Self::Hpke2Ke => Some(Kty::Ec2P521),
+            Self::Hpke3 | Self::Hpke3Ke | Self::Hpke4 | Self::Hpke4Ke => Some(Kty::OkpX25519),
+            _ => None,
+        }
+    }
+
+    /// The algorithms that a departure of [`COMPAT`] turns on, for keys that name none.
+    pub fn turned_on_by(departure: &str) -> &'static [Self] {
+        match departure {
+            "3des" => &[Self::Des3Cbc, Self::EcdhEsDes3Kw],
+            "curve-hash-mix" => &[Self::Es256, Self::Es384, Self::Es512],
+            "ed448" => &[Self::Ed448],
+            "encrypted-data" => &[Self::A128Cbc, Self::A192Cbc, Self::A256Cbc],
+            "oaep-sha1" | "rsa-oaep" | "rsa-oaep-sha1" => &[Self::RsaOaepSha1],
+            "password" => &[Self::PwriKek],
+            "pbes2" => &[Self::Pbes2Hs256A128Kw, Self::Pbes2Hs384A192Kw, Self::Pbes2Hs512A256Kw],
+            "rsa1_5" | "rsa-pkcs1v15" => &[Self::RsaPkcs1V15],
+            _ => &[],
+        }
     }
 
     /// Whether it encrypts and authenticates content under a symmetric key.
@@ -438,6 +493,49 @@ named! { PathBinding: IfKnown = "if_known", Off = "off", Required = "required", 
 named! { EndpointBinding: Flagged = "flagged", Ignored = "ignored", Pinned = "pinned", }
 named! { Shape: G = "G", P = "P", S = "S", }
 
+/// Departures that a key's record may allow, by name. What each permits, and that it is off otherwise, is the matter of
+/// whoever reads envelopes; some turn on algorithms that a key must otherwise be given by name.
+pub const COMPAT: &[&str] = &[
+    "b64-no-crit",
+    "cbc-bare",
+    "cbc-sign-inside",
+    "cbc-under-signature",
+    "compressed",
+    "compressed-bare",
+    "countersign-v1",
+    "curve-hash-mix",
+    "data",
+    "digested-data",
+    "ed448",
+    "eku-any",
+    "encrypted-data",
+    "gcm-nonce",
+    "icv-short",
+    "indefinite-length",
+    "kdf-no-nonce",
+    "kdf-sha1",
+    "no-signed-attrs",
+    "non-minimal",
+    "oaep-sha1",
+    "password",
+    "pbes2",
+    "rsa1_5",
+    "rsa-oaep",
+    "rsa-oaep-sha1",
+    "rsa-pkcs1v15",
+    "sha3",
+    "smime-entity",
+    "text-kid",
+    "3des",
+    "unauthenticated-sender",
+    "unprotected-alg",
+    "zip",
+    "x5chain-unprotected",
+];
+
+/// Before a critical label that the application understands.
+pub const UNDERSTOOD: &str = "crit-understood:";
+
 /// What a key's owner allows: complete, class defaults and the gateway's audience filled in (contract.md §1).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Policy {
@@ -465,6 +563,10 @@ pub struct Policy {
     pub derive: bool,
     /// KDF inputs that are not on the wire.
     pub kdf_inputs: KdfInputs,
+    /// Departures from the strict default that this key allows, by name: of [`COMPAT`], or `crit-understood:LABEL`.
+    pub compat: Vec<String>,
+    /// Of a message with several signers, every one whose key is known must hold; else one of them.
+    pub all_signers: bool,
     /// An iat claim is required.
     pub iat_required: bool,
     /// Seconds; older is `too_old`.

@@ -6,6 +6,8 @@ mod agreement;
 mod cbc;
 mod cbc_hmac;
 mod cbc_mac;
+#[cfg(feature = "hpke")]
+mod hpke;
 mod kdf;
 mod kem;
 mod mac;
@@ -31,7 +33,7 @@ use crate::ops::management::Origin;
 use crate::ops::sized::Sealed;
 use crate::ops::verify::Verifier;
 use crate::private_key::KeyMaterial;
-use crate::recipe::{Authentic, Management, Nonce, Recipe, Start};
+use crate::recipe::{Authentic, Encapsulated, Management, Nonce, Recipe, Start};
 
 pub(crate) use agreement::is_sound as sound_x25519;
 pub(crate) use kem::is_sound as sound_kem;
@@ -100,6 +102,7 @@ pub(crate) fn run(recipe: &Recipe<'_>) -> Result<(Vec<u8>, Authentic), OpenError
         Recipe::DecryptUnauthenticated { under: _, management, algorithm, iv, ciphertext } => {
             decrypt_unauthenticated(management, *algorithm, iv, ciphertext)
         }
+        Recipe::DecryptHpke { to, aads, ciphertext } => decrypt_hpke(to, aads, ciphertext),
         Recipe::Mac { management, algorithm, messages, tag } => check(management, *algorithm, messages, tag),
         Recipe::Verify { key, algorithm, messages, signature } => {
             verify(key, *algorithm, |verifier| verifier.verify(*algorithm, messages, signature))
@@ -136,6 +139,26 @@ fn decrypt(
     let (cek, origin) = management::content_key(management, algorithm, sizes.key)?;
     let (cleartext, trial) = open(&ContentKey::new(algorithm, &cek, &[])?, sizes, nonce, aads, ciphertext)?;
     Some((cleartext, origin.authentic(algorithm, trial)))
+}
+
+/// Whoever has our public key can have sealed it.
+fn decrypt_hpke(to: &Encapsulated<'_>, aads: &[&[u8]], ciphertext: &[u8]) -> Option<(Vec<u8>, Authentic)> {
+    let (mut cleartext, trial) = decapsulated(to, aads, ciphertext)?;
+    let origin = Origin { key: to.key, sender: false };
+    Some((std::mem::take(&mut *cleartext), origin.authentic(to.algorithm, trial)))
+}
+
+#[cfg(feature = "hpke")]
+fn decapsulated(to: &Encapsulated<'_>, aads: &[&[u8]], ciphertext: &[u8]) -> Option<(Secret, usize)> {
+    let Material::Agree(private) = &to.key.0.material else { return None };
+    let usable = usable(to.key, to.algorithm);
+    let context = || hpke::Context::of(to.algorithm, to.key.kty, private, to.encapsulated, to.info);
+    usable.then(context)??.open(aads, ciphertext)
+}
+
+#[cfg(not(feature = "hpke"))]
+const fn decapsulated(_: &Encapsulated<'_>, _: &[&[u8]], _: &[u8]) -> Option<(Secret, usize)> {
+    None
 }
 
 fn decrypt_unauthenticated(

@@ -11,15 +11,18 @@ mod administration;
 mod analysts;
 mod audit;
 mod backup;
+mod certificates;
 mod crash;
 mod demo;
 mod disk;
 mod edge;
+mod explain;
 #[cfg(feature = "failpoints")]
 mod faults;
 mod fleet;
 mod gateway;
 mod hostile;
+mod image;
 mod keys;
 mod ledger;
 mod peers;

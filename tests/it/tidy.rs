@@ -152,6 +152,21 @@ fn no_chain_of_rooms_leads_from_the_relay_to_a_key() {
     assert!(chains.is_empty(), "{}", chains.join("\n"));
 }
 
+/// To a relay or an API client it would be an oracle, so that no room may import it, and of the wiring `open` alone does.
+#[test]
+fn an_explanation_is_within_reach_of_the_command_line_alone() {
+    let explains = |room: &&Room| room.2.split_whitespace().any(|entry| begins("opening/explain", entry));
+    let may: Vec<&str> = ROOMS.iter().filter(explains).map(|room| room.0).collect();
+    assert_eq!(may, ["opening/explain"], "rooms that may import it, but for itself");
+    let sources = sources(File::new(env!("CARGO_MANIFEST_DIR")), "src");
+    let naming = |word: &str| -> Vec<&str> {
+        let named = sources.iter().filter(|(file, text)| !file.contains("/tests") && text.contains(word));
+        named.map(|(file, _)| file.as_str()).collect()
+    };
+    assert_eq!(naming("opening::explain"), ["src/cli/open/explain.rs"]);
+    assert_eq!(naming("Guess {"), ["src/cli/open/explain.rs", "src/opening/explain.rs"]);
+}
+
 #[test]
 fn the_root_crate_depends_on_no_key_or_cipher() {
     let manifest = fs::read_to_string(File::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml")).unwrap();

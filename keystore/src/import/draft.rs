@@ -242,10 +242,13 @@ impl Offered {
         if !self.owner.stated.strict_profile && !offline {
             return Err(Fault::at("alg", "is missing: name it, or `algs` or `profile` under `paperknife`"));
         }
+        let departures = self.owner.stated.compat.iter().flatten();
+        let turned_on: Vec<_> = departures.flat_map(|name| Algorithm::turned_on_by(name)).copied().collect();
         let profile = PROFILE_ALGORITHMS.iter().copied();
         let others = Algorithm::ALL.iter().copied().filter(|algorithm| !PROFILE_ALGORITHMS.contains(algorithm));
         let beyond = others.filter(|algorithm| {
-            let off = KeyMaterial::only_by_name(*algorithm) && !also.contains(algorithm);
+            let off =
+                KeyMaterial::only_by_name(*algorithm) && !also.contains(algorithm) && !turned_on.contains(algorithm);
             !self.owner.stated.strict_profile && !off
         });
         let fitting: Vec<_> = profile.chain(beyond).filter(fits).collect();

@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 
 use crate::key::{Agreement, Algorithm, KeyRef};
 use crate::ops::aead::ContentKey;
-use crate::ops::{Material, Secret, agreement, cbc_mac, kdf, kem, symmetric, unwrap, usable};
+use crate::ops::{Material, Secret, agreement, cbc_mac, decapsulated, kdf, kem, symmetric, unwrap, usable};
 use crate::recipe::{Authentic, Hash, Info, Management, Peer, Start, Step};
 
 /// Whose content key it is.
@@ -74,6 +74,10 @@ fn start<'a>(management: &Management<'a>, content: Algorithm) -> Option<(Secret,
         Start::Device { key, kid_context: _ } => {
             let master = symmetric(key, own_algorithm(management.steps, master_length(key)?, content)?)?;
             Some((master.as_it_is(key)?, Origin::of_device(key), key))
+        }
+        Start::Hpke { to, ciphertext } => {
+            let (secret, _) = decapsulated(&to, &[&[]], ciphertext)?;
+            Some((secret, Origin { key: to.key, sender: false }, to.key))
         }
         Start::Password { key, hash, salt, iterations, length } => {
             let master = symmetric(key, password_algorithm(hash, management.steps)?)?;
