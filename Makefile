@@ -38,6 +38,14 @@ test: tools openssl peers image-tools
 test-full: test
 	$(CARGO) test --locked --release $(CRATES) -- --include-ignored
 
+# HPKE of COSE, a feature that is off by default: against its own sealing and python-cwt's.
+.PHONY: hpke
+test: hpke
+hpke: tools peers
+	$(CARGO) clippy --quiet --locked -p paperknife -p keystore -p paperknife-device --features paperknife/hpke --all-targets -- -D warnings
+	$(CARGO) test --locked -p paperknife --features hpke --lib -- opening::tests::round_trips
+	$(CARGO) test --locked -p paperknife --features hpke --test it -- peers::cose::hpke
+
 # The gateway is built alone, never with the workspace, so that no feature of another crate comes into it.
 no-openssl:
 	@set -e; linked=$$(ldd $(TARGET)/debug/paperknife); \

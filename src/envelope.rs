@@ -126,6 +126,24 @@ impl Envelope {
         }
     }
 
+    /// The departures that it was read with; none of CMS, where a key's record allows none.
+    pub const fn read_with(&self) -> Option<&Compat> {
+        match self {
+            Self::Cms(_) => None,
+            Self::Cose(message) => Some(message.read_with()),
+            Self::Jose(message) => Some(message.read_with()),
+        }
+    }
+
+    /// Whether some of those who might open it are passed over, which other departures might not.
+    pub fn passes_over(&self) -> bool {
+        match self {
+            Self::Cms(_) => false,
+            Self::Cose(message) => message.passes_over(),
+            Self::Jose(message) => message.passes_over(),
+        }
+    }
+
     /// The names by which this layer asks for keys; none where it names no key.
     pub fn key_names(&self) -> Vec<KeyName> {
         match self {

@@ -41,6 +41,8 @@ pub struct Arrival<'a> {
 /// What a layer may have been sealed with in place of what it says: for an explanation, never for an opening.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Guess<'a> {
+    /// The layer, the outermost being 0.
+    pub layer: usize,
     /// Number of the content algorithm.
     pub algorithm: Option<i64>,
     /// kid context, or that there is none.
@@ -64,6 +66,12 @@ impl<'a> Arrival<'a> {
             guess: Guess::default(),
         }
     }
+
+    /// As it concerns one layer: a guess is for that layer alone.
+    pub fn at_layer(self, layer: usize) -> Self {
+        let guess = if self.guess.layer == layer { self.guess } else { Guess::default() };
+        Self { guess, ..self }
+    }
 }
 
 /// The guard's no: a reason, and words for the operator.
@@ -75,10 +83,16 @@ pub struct Denied {
     pub detail: &'static str,
     /// The device, only where it is proven.
     pub device: Option<String>,
+    /// Of the layers that are proven, the one at fault, the outermost being 0; none before they are.
+    pub layer: Option<usize>,
 }
 
 impl Denied {
     const fn new(reason: Reason, detail: &'static str) -> Self {
-        Self { reason, detail, device: None }
+        Self { reason, detail, device: None, layer: None }
+    }
+
+    fn at(self, layer: usize) -> Self {
+        Self { layer: Some(layer), ..self }
     }
 }

@@ -13,7 +13,7 @@ use keystore::{Keystore, OpenError};
 use crate::envelope::{Binding, Claims, Envelope, Fault, Reading};
 use crate::guard::Arrival;
 use crate::guard::admit::{Admitted, Candidates};
-use crate::item::{ContentType, Countersigned, Format, KeyName};
+use crate::item::{Compat, ContentType, Countersigned, Format, KeyName};
 
 mod certificate;
 mod cms;
@@ -25,7 +25,9 @@ mod jose;
 pub enum Unopened {
     /// Tag, MAC, signature, unwrap: one name for the whole oracle family.
     AuthFailed,
-    /// What it held says that it is an envelope, and is none.
+    /// It is no envelope that can be tried.
+    Unread(Fault),
+    /// What it held says that it is an envelope, and is none that can be tried.
     Inner(Fault),
     /// A certificate in a header is another than the one that it is named by.
     Certificate,
@@ -224,8 +226,72 @@ impl ProvenLayer {
     }
 }
 
-/// The keys that a layer names, pending ones left out. None known: [`Unopened::KeyUnknown`].
+/// Reads an envelope as the caller allows; where that fails, or names no key that is known, as a key's record allows that
+/// it names when it is read with every departure. The departures of `compat` names reach no other key's messages.
+pub fn read(
+    keystore: &Keystore,
+    arrival: &Arrival<'_>,
+    parse: impl Fn(&Compat) -> Result<Envelope, Fault>,
+) -> Result<Envelope, Unopened> {
+    let read = parse(arrival.compat);
+    let settled = match &read {
+        Ok(envelope) => !envelope.passes_over() || find(keystore, arrival, envelope).is_ok(),
+        Err(_) => false,
+    };
+    let whole = || parse(&Compat::everything()).ok();
+    if let Some(whole) = (!settled).then(whole).flatten()
+        && let Some(recorded) = as_recorded(keystore, arrival, &whole, parse)?
+    {
+        return Ok(recorded);
+    }
+    read.map_err(Unopened::Unread)
+}
+
+/// The same of what a layer held.
+fn read_inner(
+    keystore: &Keystore,
+    arrival: &Arrival<'_>,
+    parse: impl Fn(&Compat) -> Result<Envelope, Fault>,
+) -> Result<Envelope, Unopened> {
+    read(keystore, arrival, parse).map_err(|why| match why {
+        Unopened::Unread(fault) => Unopened::Inner(fault),
+        why => why,
+    })
+}
+
+/// The envelope as the first of its keys allows whose record names departures with which it can be tried.
+fn as_recorded(
+    keystore: &Keystore,
+    arrival: &Arrival<'_>,
+    whole: &Envelope,
+    parse: impl Fn(&Compat) -> Result<Envelope, Fault>,
+) -> Result<Option<Envelope>, Unopened> {
+    let candidates = match named(keystore, arrival, whole) {
+        _ if whole.read_with().is_none() => return Ok(None),
+        Err(Unopened::KeyUnknown(_)) => return Ok(None),
+        candidates => candidates?,
+    };
+    let departing = candidates.keys().into_iter().filter(|key| !key.policy.compat.is_empty());
+    let recorded = departing.map(|key| parse(&arrival.compat.with(&key.policy.compat)));
+    let mut recorded = recorded.filter_map(Result::ok);
+    Ok(recorded.find(|envelope| find(keystore, arrival, envelope).is_ok()))
+}
+
+/// The keys that a layer names, pending ones left out, and those that do not allow what it was read with. None known:
+/// [`Unopened::KeyUnknown`].
 pub fn find(keystore: &Keystore, arrival: &Arrival<'_>, envelope: &Envelope) -> Result<Candidates, Unopened> {
+    let mut candidates = named(keystore, arrival, envelope)?;
+    let Some(read_with) = envelope.read_with().filter(|read_with| !arrival.compat.covers(read_with)) else {
+        return Ok(candidates);
+    };
+    candidates.retain(|key| arrival.compat.with(&key.policy.compat).covers(read_with));
+    match candidates.keys().as_slice() {
+        [] => Err(Unopened::KeyUnknown(envelope.key_names())),
+        _ => Ok(candidates),
+    }
+}
+
+fn named(keystore: &Keystore, arrival: &Arrival<'_>, envelope: &Envelope) -> Result<Candidates, Unopened> {
     match envelope {
         Envelope::Cms(message) => cms::find(keystore, arrival, message).map(Candidates::Cms),
         Envelope::Cose(message) => cose::find(keystore, arrival, message).map(Candidates::Cose),
@@ -243,7 +309,7 @@ pub fn open(
 ) -> Result<Layer, Unopened> {
     match admitted {
         Admitted::Cms(admitted) => cms::open(admitted, proof, keystore, reading),
-        Admitted::Cose(admitted) => cose::open(admitted, proof, keystore, reading, arrival.all_signers),
-        Admitted::Jose(admitted) => jose::open(admitted, proof, keystore, reading, arrival.all_signers),
+        Admitted::Cose(admitted) => cose::open(admitted, proof, keystore, reading, arrival),
+        Admitted::Jose(admitted) => jose::open(admitted, proof, keystore, reading, arrival),
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use keystore::Keystore;
 use keystore::key::Algorithm;
 
-use crate::envelope::{self, Envelope, Fault, Reading};
+use crate::envelope::{self, Envelope, Reading};
 use crate::fault;
 use crate::guard::settled::{Refusal, Settled};
 use crate::guard::{self, Arrival, Denied};
@@ -47,23 +47,8 @@ impl House {
 /// and CMS verify RSASSA-PKCS1-v1_5 with them too (jose.md §2, cms.md §2).
 pub fn off_by_default(compat: &Compat, format: Option<Format>) -> Vec<Algorithm> {
     const RSA_V15: &[Algorithm] = &[Algorithm::Rs256, Algorithm::Rs384, Algorithm::Rs512];
-    const PBES2: &[Algorithm] =
-        &[Algorithm::Pbes2Hs256A128Kw, Algorithm::Pbes2Hs384A192Kw, Algorithm::Pbes2Hs512A256Kw];
-    const CBC: &[Algorithm] = &[Algorithm::A128Cbc, Algorithm::A192Cbc, Algorithm::A256Cbc];
-    let of: [(Departure, &[Algorithm]); 11] = [
-        (Departure::CurveHashMix, &[Algorithm::Es256, Algorithm::Es384, Algorithm::Es512]),
-        (Departure::Ed448, &[Algorithm::Ed448]),
-        (Departure::EncryptedData, CBC),
-        (Departure::OaepSha1, &[Algorithm::RsaOaepSha1]),
-        (Departure::Password, &[Algorithm::PwriKek]),
-        (Departure::Pbes2, PBES2),
-        (Departure::Rsa15, &[Algorithm::RsaPkcs1V15]),
-        (Departure::RsaOaep, &[Algorithm::RsaOaepSha1]),
-        (Departure::RsaOaepSha1, &[Algorithm::RsaOaepSha1]),
-        (Departure::RsaPkcs1v15, &[Algorithm::RsaPkcs1V15]),
-        (Departure::TripleDes, &[Algorithm::Des3Cbc, Algorithm::EcdhEsDes3Kw]),
-    ];
-    let allowed = of.iter().filter(|(departure, _)| compat.allows(*departure)).flat_map(|(_, algorithms)| *algorithms);
+    let allowed = Departure::ALL.iter().filter(|departure| compat.allows(**departure));
+    let allowed = allowed.flat_map(|departure| Algorithm::turned_on_by(departure.as_str()));
     let of_format = if matches!(format, Some(Format::Cms | Format::Jose)) { RSA_V15 } else { &[] };
     allowed.chain(of_format).copied().collect()
 }
@@ -96,9 +81,9 @@ pub fn find(house: &House, arrival: &Arrival<'_>, sealed: &Sealed) -> Result<Fin
     walk(house, arrival, sealed, &mut 0)
 }
 
-/// The same, and counts in `authentic` the layers that opened.
-fn walk(house: &House, arrival: &Arrival<'_>, sealed: &Sealed, authentic: &mut usize) -> Result<Finding, Failure> {
-    match unseal(house, arrival, sealed, authentic) {
+/// The same, and says in `layer` at which it ended, the outermost being 0.
+fn walk(house: &House, arrival: &Arrival<'_>, sealed: &Sealed, layer: &mut usize) -> Result<Finding, Failure> {
+    match unseal(house, arrival, sealed, layer) {
         Ok((settled, payload)) => Ok(Finding::Opened(Box::new(settled), payload)),
         Err(Stop::Held(held)) => Ok(Finding::Held(held)),
         Err(Stop::Refused(refusal)) => Ok(Finding::Refused(refusal)),
@@ -110,16 +95,20 @@ fn unseal(
     house: &House,
     arrival: &Arrival<'_>,
     sealed: &Sealed,
-    authentic: &mut usize,
+    layer: &mut usize,
 ) -> Result<(Settled, Payload), Stop> {
-    let family = || envelope::family(&sealed.bytes, sealed.cose_type);
     let reading = Reading { limits: &house.limits, compat: arrival.compat, detached: arrival.detached };
-    let mut envelope = Envelope::parse(sealed, &reading).map_err(|fault| unread(&fault, family()))?;
-    let context = Context { format: envelope.format(), kid: first_kid(&envelope) };
+    let parse = |compat: &Compat| Envelope::parse(sealed, &Reading { compat, ..reading });
+    let mut envelope = open::read(&house.keystore, arrival, parse).map_err(|why| {
+        let format = envelope::family(&sealed.bytes, sealed.cose_type);
+        Context { format, kid: None }.unopened(why)
+    })?;
+    let context = Context { format: Some(envelope.format()), kid: first_kid(&envelope) };
     let mut proof = Proof::none();
     let opened = loop {
         let keys = open::find(&house.keystore, arrival, &envelope).map_err(|why| context.unopened(why))?;
-        let admitted = guard::admit::admit(envelope, keys, arrival).map_err(|denied| context.denied(denied))?;
+        let admitted =
+            guard::admit::admit(envelope, keys, &arrival.at_layer(*layer)).map_err(|denied| context.denied(denied))?;
         if house.budgets.is_exhausted(arrival.relay, &admitted) {
             return Err(context.refused(Reason::BudgetExhausted, "this relay failed too often on this key", None));
         }
@@ -130,15 +119,19 @@ fn unseal(
                 if matches!(why, Unopened::AuthFailed) {
                     house.budgets.spend(arrival.relay, &admitted);
                 }
+                *layer += usize::from(matches!(why, Unopened::Inner(_)));
                 return Err(context.unopened(why));
             }
         }
-        *authentic = proof.layers().len();
-        if *authentic >= house.limits.layers {
+        *layer = proof.layers().len();
+        if *layer >= house.limits.layers {
             return Err(context.refused(Reason::Malformed, "more layers than allowed", None));
         }
     };
-    let settled = guard::settle::settle(opened, arrival).map_err(|denied| context.denied(denied))?;
+    let settled = guard::settle::settle(opened, arrival).map_err(|denied| {
+        *layer = denied.layer.unwrap_or(*layer);
+        context.denied(denied)
+    })?;
     let payload = decode(&settled, arrival);
     Ok((settled, payload)) // identity and sequence: in the commit
 }
@@ -159,13 +152,13 @@ fn decode(settled: &Settled, arrival: &Arrival<'_>) -> Payload {
 
 /// What the operator sees of an item whatever becomes of it: claims of the outermost layer.
 struct Context {
-    format: Format,
+    format: Option<Format>,
     kid: Option<Vec<u8>>,
 }
 
 impl Context {
     fn refused(&self, reason: Reason, detail: &str, device: Option<String>) -> Stop {
-        let (format, kid) = (Some(self.format), self.kid.clone());
+        let (format, kid) = (self.format, self.kid.clone());
         Stop::Refused(Refusal { reason, detail: Some(detail.to_owned()), format, kid, device })
     }
 
@@ -183,22 +176,17 @@ impl Context {
                 let detail = format!("the certificate of the sender may not be used: {flaw}");
                 self.refused(Reason::KeyNotUsable, &detail, None)
             }
-            Unopened::Inner(fault) => self.refused(fault.reason, fault.detail, None),
+            Unopened::Unread(fault) | Unopened::Inner(fault) => self.refused(fault.reason, fault.detail, None),
             Unopened::KeyUnknown(key_names) => {
-                Stop::Held(Held { reason: Reason::NoKey, format: Some(self.format), key_names, detail: None })
+                Stop::Held(Held { reason: Reason::NoKey, format: self.format, key_names, detail: None })
             }
             Unopened::Tampered(key) => {
                 let detail = format!("the record of key {key} fails its integrity check");
-                Stop::Held(fault_of_ours(Some(self.format), &detail))
+                Stop::Held(fault_of_ours(self.format, &detail))
             }
             Unopened::Failed(detail) => Stop::Failed(Failure(detail)),
         }
     }
-}
-
-fn unread(fault: &Fault, format: Option<Format>) -> Stop {
-    let detail = Some(fault.detail.to_owned());
-    Stop::Refused(Refusal { reason: fault.reason, detail, format, kid: None, device: None })
 }
 
 fn fault_of_ours(format: Option<Format>, detail: &str) -> Held {

@@ -17,6 +17,7 @@ mod report;
 mod rooms;
 mod scale;
 mod server;
+mod shapes;
 mod whole;
 
 use std::path::PathBuf;
@@ -139,6 +140,7 @@ fn run(command: Command) -> Result<(), Failed> {
         Command::Opening { batches, place } => {
             let mut report = Report::default();
             opening::measure(&place.folder, batches, &mut report)?;
+            shapes::measure(batches, &mut report)?;
             formats::measure(batches, &mut report)?;
             rooms::measure(&place.folder, batches, &mut report)?;
             report.write(&place.folder.join("opening.json"))
@@ -162,6 +164,7 @@ fn run(command: Command) -> Result<(), Failed> {
 fn all(run: &Run) -> Result<(), Failed> {
     let mut report = Report::default();
     opening::measure(&run.place.folder, 21, &mut report)?;
+    shapes::measure(11, &mut report)?;
     formats::measure(21, &mut report)?;
     rooms::measure(&run.place.folder, 11, &mut report)?;
     whole::measure(run, &mut report)?;

@@ -9,7 +9,7 @@ use keystore::key::Name;
 use keystore::{Defaults, Keystore};
 use paperknife::clock::SystemClock;
 use paperknife::envelope::{Envelope, Reading};
-use paperknife::guard::admit::Admitted;
+use paperknife::guard::admit::{Admitted, Candidates};
 use paperknife::guard::settled::Settled;
 use paperknife::guard::{Arrival, admit, settle};
 use paperknife::item::{Item, KeyName, Origin, Sealed};
@@ -69,7 +69,8 @@ fn walk(bench: &Bench, items: &[Sealed]) -> Result<([Duration; ROOMS.len()], Vec
         let found = timed(&mut times[1], || layers.into_iter().map(|layer| find(bench, &arrival, layer)).collect())?;
         let admitted = timed(&mut times[2], || found.into_iter().map(|found| admit(found, &arrival)).collect())?;
         layers = Vec::new();
-        for layer in timed(&mut times[3], || admitted.into_iter().map(|admitted| run(bench, admitted)).collect())? {
+        let tried = || admitted.into_iter().map(|admitted| run(bench, &arrival, admitted)).collect();
+        for layer in timed(&mut times[3], tried)? {
             match layer {
                 Layer::Content(content) => opened.push(content),
                 Layer::Envelope(inner, proof) => layers.push((*inner, proof)),
@@ -87,7 +88,7 @@ fn timed<T>(time: &mut Duration, work: impl FnOnce() -> Result<Vec<T>, Failed>) 
     done
 }
 
-type Named = (Envelope, Proof, Vec<admit::Candidate>);
+type Named = (Envelope, Proof, Candidates);
 
 fn find(bench: &Bench, arrival: &Arrival<'_>, (envelope, proof): (Envelope, Proof)) -> Result<Named, Failed> {
     let keys = open::find(&bench.house.keystore, arrival, &envelope).map_err(|why| Failed(format!("{why:?}")))?;
@@ -99,9 +100,9 @@ fn admit((envelope, proof, keys): Named, arrival: &Arrival<'_>) -> Result<(Admit
     Ok((admitted, proof))
 }
 
-fn run(bench: &Bench, (admitted, proof): (Admitted, Proof)) -> Result<Layer, Failed> {
+fn run(bench: &Bench, arrival: &Arrival<'_>, (admitted, proof): (Admitted, Proof)) -> Result<Layer, Failed> {
     let reading = Reading::strict(&bench.house.limits);
-    open::open(&admitted, proof, &bench.house.keystore, &reading, false).map_err(|why| Failed(format!("{why:?}")))
+    open::open(&admitted, proof, &bench.house.keystore, &reading, arrival).map_err(|why| Failed(format!("{why:?}")))
 }
 
 fn judge(opened: Opened, arrival: &Arrival<'_>) -> Result<Settled, Failed> {
@@ -189,7 +190,7 @@ fn inner_kids(bench: &Bench) -> Result<Vec<Vec<u8>>, Failed> {
         let envelope = Envelope::parse(sealed, &Reading::strict(&bench.house.limits))
             .map_err(|fault| Failed(format!("{fault:?}")))?;
         let named = find(bench, &arrival, (envelope, Proof::none()))?;
-        match run(bench, admit(named, &arrival)?)? {
+        match run(bench, &arrival, admit(named, &arrival)?)? {
             Layer::Envelope(inner, _) => first_kid(&inner).ok_or_else(|| Failed("no kid within".to_owned())),
             Layer::Content(_) => Err(Failed("no layer within".to_owned())),
         }
@@ -198,6 +199,8 @@ fn inner_kids(bench: &Bench) -> Result<Vec<Vec<u8>>, Failed> {
 }
 
 fn first_kid(envelope: &Envelope) -> Option<Vec<u8>> {
-    let KeyName::Kid(kid) = envelope.key_names().into_iter().next()?;
-    Some(kid)
+    envelope.key_names().into_iter().find_map(|name| match name {
+        KeyName::Kid(kid) => Some(kid),
+        _ => None,
+    })
 }

@@ -32,6 +32,8 @@ use crate::primitive::{Secret, random};
 pub mod algorithm;
 mod content;
 pub mod headers;
+#[cfg(feature = "hpke")]
+pub mod hpke;
 pub mod recipient;
 pub mod signature;
 
@@ -59,6 +61,12 @@ pub enum Structure {
     Encrypt(Encryption, Nonce, Vec<Recipient>),
     /// Encrypted under a shared key.
     Encrypt0(Encryption, Nonce, Key),
+    /// Encrypted to recipients' public keys by HPKE.
+    #[cfg(feature = "hpke")]
+    HpkeEncrypt(Encryption, Nonce, Vec<(hpke::Hpke, Key)>),
+    /// Encrypted to a public key by HPKE itself.
+    #[cfg(feature = "hpke")]
+    HpkeEncrypt0(hpke::Hpke, Key),
     /// Authenticated to recipients.
     Mac(Mac, Vec<Recipient>),
     /// Authenticated under a shared key.
@@ -166,6 +174,16 @@ impl Message {
                 let nonce = nonce.bytes(*algorithm, key.base_iv(), rng)?;
                 self.encrypt(*algorithm, key.secret()?, &nonce, key.kid(), Rest::Encrypt0, content)
             }
+            #[cfg(feature = "hpke")]
+            Structure::HpkeEncrypt(algorithm, nonce, recipients) => {
+                let key = random(algorithm.key_len(), rng)?;
+                let nonce = nonce.bytes(*algorithm, None, rng)?;
+                let given = recipients.iter().map(|(hpke, to)| hpke.recipient(to, algorithm.id(), &key));
+                let rest = Rest::Encrypt(given.collect::<Result<_, _>>()?);
+                self.encrypt(*algorithm, &key, &nonce, None, rest, content)
+            }
+            #[cfg(feature = "hpke")]
+            Structure::HpkeEncrypt0(hpke, to) => self.encapsulate(*hpke, to, content),
             Structure::Mac(algorithm, recipients) => {
                 let purpose = Purpose { algorithm: algorithm.id(), key_len: algorithm.key_len() };
                 let (key, recipients) = deliver(recipients, purpose, rng)?;
@@ -202,6 +220,17 @@ impl Message {
         let aad = enc_structure_data(context, protected.clone(), &self.external_aad);
         let third = content::encrypt(algorithm, key, &nonce.full, &aad, content)?;
         Ok(Body { protected, unprotected, third, rest })
+    }
+
+    /// The integrated form of HPKE: Enc_structure is its additional data, and there is no IV.
+    #[cfg(feature = "hpke")]
+    fn encapsulate(&self, hpke: hpke::Hpke, to: &Key, content: &[u8]) -> Result<Body, SealError> {
+        let headers = self.headers.clone().for_algorithm(hpke.id(), true).naming(to.kid());
+        let protected = headers.protected.protected()?;
+        let aad = enc_structure_data(EncryptionContext::CoseEncrypt0, protected.clone(), &self.external_aad);
+        let (encapsulated, third) = hpke.seal(to, &[], &aad, content)?;
+        let unprotected = headers.unprotected.bytes(label::ENCAPSULATED_KEY, &encapsulated).unprotected();
+        Ok(Body { protected, unprotected, third, rest: Rest::Encrypt0 })
     }
 
     /// RFC 9052 §6.3.

@@ -31,6 +31,8 @@ pub struct PublicKeyInfo {
     n: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     e: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    r#pub: Option<String>,
     kid: String,
     r#use: &'static str,
     /// JWK has room for one, of the JOSE registry; all of them stand under `paperknife`.
@@ -60,6 +62,7 @@ struct CoseForm {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Public {
     Ec(Point),
+    Kem(Algorithm, Vec<u8>),
     Rsa(RsaPublic),
     X25519([u8; 32]),
 }
@@ -75,12 +78,13 @@ impl PublicKeyInfo {
     pub(crate) fn new(row: &KeyRow, material: &KeyMaterial) -> Option<Self> {
         let key = match material {
             KeyMaterial::EcPrivate(scalar) => Public::Ec(scalar.point.clone()),
+            KeyMaterial::KemPrivate(key) => Public::Kem(key.set, key.public().to_vec()),
             KeyMaterial::RsaPrivate(key) => Public::Rsa(key.public.clone()),
             KeyMaterial::X25519Private(key) => Public::X25519(key.x),
             _ => return None,
         };
         let alg = row.algs.first().copied();
-        let [x, y, n, e] = key.members();
+        let [x, y, n, e, r#pub] = key.members();
         Some(Self {
             kty: row.kty.jwk(),
             crv: key.curve(),
@@ -88,9 +92,11 @@ impl PublicKeyInfo {
             y,
             n,
             e,
+            r#pub,
             kid: kid_text(&row.kid),
             r#use: row.purpose.name(),
-            alg: alg.and_then(Algorithm::jose),
+            // AKP has no form without: the name tells the parameter set.
+            alg: alg.and_then(|alg| alg.jose().or_else(|| alg.kem().map(|_| alg.name()))),
             paperknife: Beside {
                 kid_hex: hex::encode(&row.kid),
                 algs: row.algs.iter().map(|algorithm| algorithm.name()).collect(),
@@ -106,18 +112,19 @@ impl Public {
     const fn curve(&self) -> Option<&'static str> {
         match self {
             Self::Ec(point) => Some(point.curve.name()),
-            Self::Rsa(_) => None,
+            Self::Kem(..) | Self::Rsa(_) => None,
             Self::X25519(_) => Some("X25519"),
         }
     }
 
-    /// x, y, n, e in base64url.
-    fn members(&self) -> [Option<String>; 4] {
+    /// x, y, n, e, pub in base64url.
+    fn members(&self) -> [Option<String>; 5] {
         let text = |bytes: &[u8]| Some(Base64UrlUnpadded::encode_string(bytes));
         match self {
-            Self::Ec(point) => [text(&point.x), text(&point.y), None, None],
-            Self::Rsa(key) => [None, None, text(&key.n), text(&key.e)],
-            Self::X25519(x) => [text(x), None, None, None],
+            Self::Ec(point) => [text(&point.x), text(&point.y), None, None, None],
+            Self::Kem(_, key) => [None, None, None, None, text(key)],
+            Self::Rsa(key) => [None, None, text(&key.n), text(&key.e), None],
+            Self::X25519(x) => [text(x), None, None, None, None],
         }
     }
 
@@ -125,6 +132,7 @@ impl Public {
     fn to_spki(&self) -> Option<Vec<u8>> {
         let (algorithm, key) = match self {
             Self::Ec(point) => (pem::ec_algorithm(point.curve), point.sec1()),
+            Self::Kem(set, key) => (pem::kem_algorithm(*set)?, key.clone()),
             Self::Rsa(key) => {
                 let (modulus, public_exponent) = (UintRef::new(&key.n).ok()?, UintRef::new(&key.e).ok()?);
                 (pkcs1::ALGORITHM_ID, RsaPublicKey { modulus, public_exponent }.to_der().ok()?)
@@ -146,11 +154,12 @@ impl PublicKeys {
         &self.keys
     }
 
-    /// COSE_KeySet (RFC 9052 §7): labels 1 kty, 2 kid, 3 alg, then the key's own by kind.
+    /// COSE_KeySet (RFC 9052 §7): labels 1 kty, 2 kid, 3 alg, then the key's own by kind. ML-KEM has no COSE_Key yet.
     pub fn to_cose_key_set(&self) -> Vec<u8> {
-        cbor::build(128 * self.keys.len(), |out| {
-            out.array(self.keys.len() as u64)?;
-            for PublicKeyInfo { cose, .. } in &self.keys {
+        let keys: Vec<_> = self.keys.iter().filter(|key| !matches!(key.cose.key, Public::Kem(..))).collect();
+        cbor::build(128 * keys.len(), |out| {
+            out.array(keys.len() as u64)?;
+            for PublicKeyInfo { cose, .. } in keys {
                 write(out, cose)?;
             }
             Ok(())
@@ -167,6 +176,7 @@ impl PublicKeys {
 fn write(out: &mut Writer, CoseForm { kid, alg, key }: &CoseForm) -> Result<(), Error<Infallible>> {
     let (kty, entries) = match key {
         Public::Ec(_) => (2, 5),
+        Public::Kem(..) => (7, 2),
         Public::Rsa(_) => (3, 4),
         Public::X25519(_) => (1, 4),
     };
@@ -179,6 +189,7 @@ fn write(out: &mut Writer, CoseForm { kid, alg, key }: &CoseForm) -> Result<(), 
         Public::Ec(point) => {
             out.i8(-1)?.i64(point.curve.cose())?.i8(-2)?.bytes(&point.x)?.i8(-3)?.bytes(&point.y)?.ok()
         }
+        Public::Kem(_, key) => out.i8(-1)?.bytes(key)?.ok(),
         Public::Rsa(key) => out.i8(-1)?.bytes(&key.n)?.i8(-2)?.bytes(&key.e)?.ok(),
         Public::X25519(x) => out.i8(-1)?.u8(4)?.i8(-2)?.bytes(x)?.ok(),
     }

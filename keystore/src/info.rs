@@ -224,6 +224,8 @@ fn policy_json(policy: &Policy) -> Value {
         "max_future_s": policy.max_future_s,
         "expect_from": policy.expect_from,
         "max_silence_s": policy.max_silence_s,
+        "compat": policy.compat,
+        "signers": if policy.all_signers { "all" } else { "any" },
         "order": if policy.strict_order { "strict" } else { "any" },
         "content_format": policy.content_format,
         "content_formats": policy.content_formats,

@@ -194,12 +194,42 @@ algorithms! {
     Hmac384_384 = "HMAC 384/384", Some(6), Some("HS384");
     /// HMAC-SHA-512.
     Hmac512_512 = "HMAC 512/512", Some(7), Some("HS512");
+    /// HPKE with DHKEM(P-256), HKDF-SHA256, AES-128-GCM (draft-ietf-cose-hpke; feature `hpke`).
+    Hpke0 = "HPKE-0", Some(35), None;
+    /// The same for a content key.
+    Hpke0Ke = "HPKE-0-KE", Some(46), None;
+    /// HPKE with DHKEM(P-384), HKDF-SHA384, AES-256-GCM (draft-ietf-cose-hpke; feature `hpke`).
+    Hpke1 = "HPKE-1", Some(37), None;
+    /// The same for a content key.
+    Hpke1Ke = "HPKE-1-KE", Some(47), None;
+    /// HPKE with DHKEM(P-521), HKDF-SHA512, AES-256-GCM (draft-ietf-cose-hpke; feature `hpke`).
+    Hpke2 = "HPKE-2", Some(39), None;
+    /// The same for a content key.
+    Hpke2Ke = "HPKE-2-KE", Some(48), None;
+    /// HPKE with DHKEM(X25519), HKDF-SHA256, AES-128-GCM (draft-ietf-cose-hpke; feature `hpke`).
+    Hpke3 = "HPKE-3", Some(41), None;
+    /// The same for a content key.
+    Hpke3Ke = "HPKE-3-KE", Some(49), None;
+    /// HPKE with DHKEM(X25519), HKDF-SHA256, ChaCha20-Poly1305 (draft-ietf-cose-hpke; feature `hpke`).
+    Hpke4 = "HPKE-4", Some(42), None;
+    /// The same for a content key.
+    Hpke4Ke = "HPKE-4-KE", Some(50), None;
+    /// HPKE with DHKEM(P-256), HKDF-SHA256, AES-256-GCM (draft-ietf-cose-hpke; feature `hpke`).
+    Hpke7 = "HPKE-7", Some(45), None;
+    /// The same for a content key.
+    Hpke7Ke = "HPKE-7-KE", Some(53), None;
     /// ML-DSA-44.
     MlDsa44 = "ML-DSA-44", Some(-48), Some("ML-DSA-44");
     /// ML-DSA-65.
     MlDsa65 = "ML-DSA-65", Some(-49), Some("ML-DSA-65");
     /// ML-DSA-87.
     MlDsa87 = "ML-DSA-87", Some(-50), Some("ML-DSA-87");
+    /// ML-KEM-512, with a key derivation and an AES key wrap (RFC 9629): CMS alone.
+    MlKem512 = "ML-KEM-512", None, None;
+    /// ML-KEM-768, the same.
+    MlKem768 = "ML-KEM-768", None, None;
+    /// ML-KEM-1024, the same.
+    MlKem1024 = "ML-KEM-1024", None, None;
     /// PBKDF2 with HMAC-SHA-256 and AES-128 key wrap (RFC 7518 §4.8), of a password.
     Pbes2Hs256A128Kw = "PBES2-HS256+A128KW", None, Some("PBES2-HS256+A128KW");
     /// PBKDF2 with HMAC-SHA-384 and AES-192 key wrap, of a password.
@@ -283,6 +313,37 @@ impl Algorithm {
         ecdsa || specified || eddsa || self.is_rsa_signature() || self.ml_dsa_key().is_some()
     }
 
+    /// Whether it is HPKE.
+    pub const fn is_hpke(self) -> bool {
+        self.hpke_kty().is_some()
+    }
+
+    /// The kind of key that it encapsulates to, if it is HPKE.
+    pub(crate) const fn hpke_kty(self) -> Option<Kty> {
+        match self {
+            Self::Hpke0 | Self::Hpke0Ke | Self::Hpke7 | Self::Hpke7Ke => Some(Kty::Ec2P256),
+            Self::Hpke1 | Self::Hpke1Ke => Some(Kty::Ec2P384),
+            Self::Hpke2 | Self::Hpke2Ke => Some(Kty::Ec2P521),
+            Self::Hpke3 | Self::Hpke3Ke | Self::Hpke4 | Self::Hpke4Ke => Some(Kty::OkpX25519),
+            _ => None,
+        }
+    }
+
+    /// The algorithms that a departure of [`COMPAT`] turns on, for keys that name none.
+    pub fn turned_on_by(departure: &str) -> &'static [Self] {
+        match departure {
+            "3des" => &[Self::Des3Cbc, Self::EcdhEsDes3Kw],
+            "curve-hash-mix" => &[Self::Es256, Self::Es384, Self::Es512],
+            "ed448" => &[Self::Ed448],
+            "encrypted-data" => &[Self::A128Cbc, Self::A192Cbc, Self::A256Cbc],
+            "oaep-sha1" | "rsa-oaep" | "rsa-oaep-sha1" => &[Self::RsaOaepSha1],
+            "password" => &[Self::PwriKek],
+            "pbes2" => &[Self::Pbes2Hs256A128Kw, Self::Pbes2Hs384A192Kw, Self::Pbes2Hs512A256Kw],
+            "rsa1_5" | "rsa-pkcs1v15" => &[Self::RsaPkcs1V15],
+            _ => &[],
+        }
+    }
+
     /// Whether it encrypts and authenticates content under a symmetric key.
     pub const fn is_aead(self) -> bool {
         matches!(self.content(), Some(Sizes { tag: 1.., .. }))
@@ -302,7 +363,7 @@ impl Algorithm {
 /// Kind of key material, with its curve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kty {
-    /// ML-DSA key, of whatever parameter set (RFC 9964).
+    /// ML-DSA key (RFC 9964) or ML-KEM key, of whatever parameter set.
     Akp,
     /// NIST P-256 key.
     Ec2P256,
@@ -432,6 +493,49 @@ named! { PathBinding: IfKnown = "if_known", Off = "off", Required = "required", 
 named! { EndpointBinding: Flagged = "flagged", Ignored = "ignored", Pinned = "pinned", }
 named! { Shape: G = "G", P = "P", S = "S", }
 
+/// Departures that a key's record may allow, by name. What each permits, and that it is off otherwise, is the matter of
+/// whoever reads envelopes; some turn on algorithms that a key must otherwise be given by name.
+pub const COMPAT: &[&str] = &[
+    "b64-no-crit",
+    "cbc-bare",
+    "cbc-sign-inside",
+    "cbc-under-signature",
+    "compressed",
+    "compressed-bare",
+    "countersign-v1",
+    "curve-hash-mix",
+    "data",
+    "digested-data",
+    "ed448",
+    "eku-any",
+    "encrypted-data",
+    "gcm-nonce",
+    "icv-short",
+    "indefinite-length",
+    "kdf-no-nonce",
+    "kdf-sha1",
+    "no-signed-attrs",
+    "non-minimal",
+    "oaep-sha1",
+    "password",
+    "pbes2",
+    "rsa1_5",
+    "rsa-oaep",
+    "rsa-oaep-sha1",
+    "rsa-pkcs1v15",
+    "sha3",
+    "smime-entity",
+    "text-kid",
+    "3des",
+    "unauthenticated-sender",
+    "unprotected-alg",
+    "zip",
+    "x5chain-unprotected",
+];
+
+/// Before a critical label that the application understands.
+pub const UNDERSTOOD: &str = "crit-understood:";
+
 /// What a key's owner allows: complete, class defaults and the gateway's audience filled in (contract.md §1).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Policy {
@@ -459,6 +563,10 @@ pub struct Policy {
     pub derive: bool,
     /// KDF inputs that are not on the wire.
     pub kdf_inputs: KdfInputs,
+    /// Departures from the strict default that this key allows, by name: of [`COMPAT`], or `crit-understood:LABEL`.
+    pub compat: Vec<String>,
+    /// Of a message with several signers, every one whose key is known must hold; else one of them.
+    pub all_signers: bool,
     /// An iat claim is required.
     pub iat_required: bool,
     /// Seconds; older is `too_old`.
@@ -729,6 +837,18 @@ impl Algorithm {
         }
     }
 
+    /// Bytes of the private key in its expanded form, of the public key and of what encapsulates, if this is ML-KEM
+    /// (FIPS 203 §8).
+    pub(crate) const fn kem(self) -> Option<KemSizes> {
+        let (private, public, ciphertext) = match self {
+            Self::MlKem512 => (1_632, 800, 768),
+            Self::MlKem768 => (2_400, 1_184, 1_088),
+            Self::MlKem1024 => (3_168, 1_568, 1_568),
+            _ => return None,
+        };
+        Some(KemSizes { private, public, ciphertext })
+    }
+
     /// Whether a symmetric key of that length serves it as it is. The secret of an HKDF may be longer than any key, and
     /// that of an HMAC longer than its hash (RFC 7518 §3.2).
     pub(crate) fn takes_symmetric(self, length: usize) -> bool {
@@ -746,6 +866,14 @@ impl Algorithm {
             }
         }
     }
+}
+
+/// Sizes of ML-KEM, bytes.
+#[derive(Clone, Copy)]
+pub(crate) struct KemSizes {
+    pub(crate) private: usize,
+    pub(crate) public: usize,
+    pub(crate) ciphertext: usize,
 }
 
 /// What follows an agreement.

@@ -6,7 +6,10 @@ mod agreement;
 mod cbc;
 mod cbc_hmac;
 mod cbc_mac;
+#[cfg(feature = "hpke")]
+mod hpke;
 mod kdf;
+mod kem;
 mod mac;
 mod management;
 mod sized;
@@ -18,6 +21,7 @@ mod verify;
 use std::sync::Arc;
 
 use aws_lc_rs::agreement::PrivateKey;
+use aws_lc_rs::kem::DecapsulationKey;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::error::OpenError;
@@ -29,9 +33,10 @@ use crate::ops::management::Origin;
 use crate::ops::sized::Sealed;
 use crate::ops::verify::Verifier;
 use crate::private_key::KeyMaterial;
-use crate::recipe::{Authentic, Management, Nonce, Recipe, Start};
+use crate::recipe::{Authentic, Encapsulated, Management, Nonce, Recipe, Start};
 
 pub(crate) use agreement::is_sound as sound_x25519;
+pub(crate) use kem::is_sound as sound_kem;
 pub(crate) use verify::is_sound as sound_ed25519;
 
 /// Longest nonce of any AEAD here.
@@ -41,6 +46,8 @@ const NONCE_MAX: usize = 16;
 pub(crate) enum Material {
     /// Our private key: agrees.
     Agree(Arc<PrivateKey>),
+    /// Our private key: decapsulates.
+    Decapsulate(Arc<DecapsulationKey>),
     /// A device's symmetric key, with the content keys made of it so far.
     Open(Box<Master>),
     /// A sender's static public key, in the primitive's encoding: is agreed with.
@@ -64,6 +71,7 @@ impl Material {
             KeyMaterial::EcPublic(point) => verifier(Verifier::ec(&point, algs)),
             KeyMaterial::Ed25519Public(x) => verifier(Verifier::ed25519(&x)),
             KeyMaterial::Ed448Public(x) => verifier(Verifier::ed448(&x)),
+            KeyMaterial::KemPrivate(key) => kem::private_key(&key).map(|key| Self::Decapsulate(Arc::new(key))),
             KeyMaterial::RsaPrivate(key) => transport::PrivateKey::new(&key).map(|key| Self::Transport(Arc::new(key))),
             KeyMaterial::RsaPublic(key) => verifier(Verifier::rsa(&key, algs)),
             KeyMaterial::Symmetric(key) => Some(Self::Open(Box::new(Master::new(key)))),
@@ -76,6 +84,7 @@ impl Material {
     pub(crate) fn share(&self) -> Self {
         match self {
             Self::Agree(key) => Self::Agree(Arc::clone(key)),
+            Self::Decapsulate(key) => Self::Decapsulate(Arc::clone(key)),
             Self::Open(master) => Self::Open(Box::new(master.share())),
             Self::Static(key) => Self::Static(Arc::clone(key)),
             Self::Transport(key) => Self::Transport(Arc::clone(key)),
@@ -93,6 +102,7 @@ pub(crate) fn run(recipe: &Recipe<'_>) -> Result<(Vec<u8>, Authentic), OpenError
         Recipe::DecryptUnauthenticated { under: _, management, algorithm, iv, ciphertext } => {
             decrypt_unauthenticated(management, *algorithm, iv, ciphertext)
         }
+        Recipe::DecryptHpke { to, aads, ciphertext } => decrypt_hpke(to, aads, ciphertext),
         Recipe::Mac { management, algorithm, messages, tag } => check(management, *algorithm, messages, tag),
         Recipe::Verify { key, algorithm, messages, signature } => {
             verify(key, *algorithm, |verifier| verifier.verify(*algorithm, messages, signature))
@@ -129,6 +139,26 @@ fn decrypt(
     let (cek, origin) = management::content_key(management, algorithm, sizes.key)?;
     let (cleartext, trial) = open(&ContentKey::new(algorithm, &cek, &[])?, sizes, nonce, aads, ciphertext)?;
     Some((cleartext, origin.authentic(algorithm, trial)))
+}
+
+/// Whoever has our public key can have sealed it.
+fn decrypt_hpke(to: &Encapsulated<'_>, aads: &[&[u8]], ciphertext: &[u8]) -> Option<(Vec<u8>, Authentic)> {
+    let (mut cleartext, trial) = decapsulated(to, aads, ciphertext)?;
+    let origin = Origin { key: to.key, sender: false };
+    Some((std::mem::take(&mut *cleartext), origin.authentic(to.algorithm, trial)))
+}
+
+#[cfg(feature = "hpke")]
+fn decapsulated(to: &Encapsulated<'_>, aads: &[&[u8]], ciphertext: &[u8]) -> Option<(Secret, usize)> {
+    let Material::Agree(private) = &to.key.0.material else { return None };
+    let usable = usable(to.key, to.algorithm);
+    let context = || hpke::Context::of(to.algorithm, to.key.kty, private, to.encapsulated, to.info);
+    usable.then(context)??.open(aads, ciphertext)
+}
+
+#[cfg(not(feature = "hpke"))]
+const fn decapsulated(_: &Encapsulated<'_>, _: &[&[u8]], _: &[u8]) -> Option<(Secret, usize)> {
+    None
 }
 
 fn decrypt_unauthenticated(

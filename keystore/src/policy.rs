@@ -72,6 +72,10 @@ pub(crate) struct Stated {
     pub(crate) pub_other: Option<Bytes>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) static_sender: Option<StaticSender>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) compat: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) all_signers: Option<bool>,
     /// Names of a pinned certificate, in the form of [`key_name`](crate::records::name).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) names: Vec<String>,
@@ -156,6 +160,8 @@ impl Stated {
                 .unwrap_or(if strict { EndpointBinding::Pinned } else { EndpointBinding::Flagged }),
             derive: self.derives(row.kty),
             kdf_inputs: self.kdf_inputs(),
+            compat: self.compat.clone().unwrap_or_default(),
+            all_signers: self.all_signers.unwrap_or(false),
             iat_required: self.iat_required.unwrap_or(false),
             max_age_s: self.max_age_s,
             late_after_s: self.late_after_s.unwrap_or(3_600),
@@ -236,4 +242,5 @@ pub(crate) fn one_family(algs: &[Algorithm], derive: bool) -> bool {
         || algs.iter().all(|algorithm| algorithm.agreement().is_some() && !algorithm.is_static())
         || algs.iter().all(|algorithm| algorithm.is_static())
         || algs.iter().all(|algorithm| algorithm.is_password())
+        || algs.iter().all(|algorithm| algorithm.is_hpke())
 }

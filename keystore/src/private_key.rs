@@ -3,6 +3,7 @@
 //! At rest every key, public ones included, is a deterministic COSE_Key: see [`record`].
 
 mod ec;
+mod kem;
 pub(crate) mod record;
 
 use aws_lc_rs::rsa::PrivateDecryptingKey;
@@ -16,6 +17,7 @@ use zeroize::Zeroizing;
 use crate::key::{Algorithm, Kty};
 
 pub(crate) use ec::{Curve, Point, Scalar};
+pub(crate) use kem::Kem;
 
 /// An X25519 private key with its public u-coordinate (RFC 7748).
 pub(crate) struct X25519 {
@@ -51,6 +53,7 @@ pub(crate) enum KeyMaterial {
     EcPublic(Point),
     Ed25519Public([u8; 32]),
     Ed448Public([u8; 57]),
+    KemPrivate(Kem),
     RsaPrivate(RsaPrivate),
     RsaPublic(RsaPublic),
     Symmetric(Symmetric),
@@ -127,7 +130,7 @@ impl KeyMaterial {
     /// Kind of key.
     pub(crate) const fn kty(&self) -> Kty {
         match self {
-            Self::AkpPublic(..) => Kty::Akp,
+            Self::AkpPublic(..) | Self::KemPrivate(_) => Kty::Akp,
             Self::EcPrivate(Scalar { point, .. }) | Self::EcPublic(point) => point.curve.kty(),
             Self::Ed25519Public(_) => Kty::OkpEd25519,
             Self::Ed448Public(_) => Kty::OkpEd448,
@@ -140,7 +143,7 @@ impl KeyMaterial {
     /// The JWK member that holds what makes it this key, for faults.
     pub(crate) const fn field(&self) -> &'static str {
         match self {
-            Self::AkpPublic(..) => "pub",
+            Self::AkpPublic(..) | Self::KemPrivate(_) => "pub",
             Self::RsaPrivate(_) | Self::RsaPublic(_) => "n",
             Self::Symmetric(_) => "k",
             _ => "x",
@@ -149,17 +152,21 @@ impl KeyMaterial {
 
     /// Whether this is a private key, which is the gateway's own.
     pub(crate) const fn is_private(&self) -> bool {
-        matches!(self, Self::EcPrivate(_) | Self::RsaPrivate(_) | Self::X25519Private(_))
+        matches!(self, Self::EcPrivate(_) | Self::KemPrivate(_) | Self::RsaPrivate(_) | Self::X25519Private(_))
     }
 
     /// Whether this key can run that algorithm at all. `derive`: a master, whose length need only suffice (profile.md §3).
     pub(crate) fn fits(&self, algorithm: Algorithm, derive: bool) -> bool {
         match self {
             Self::AkpPublic(set, _) => algorithm == *set,
+            Self::EcPrivate(_) | Self::X25519Private(_) if algorithm.is_hpke() => {
+                cfg!(feature = "hpke") && algorithm.hpke_kty() == Some(self.kty())
+            }
             Self::EcPrivate(_) | Self::X25519Private(_) => algorithm.agreement().is_some(),
             Self::EcPublic(point) => point.curve.verifies(algorithm) || (point.curve.agrees() && algorithm.is_static()),
             Self::Ed25519Public(_) => algorithm == Algorithm::Ed25519,
             Self::Ed448Public(_) => algorithm == Algorithm::Ed448,
+            Self::KemPrivate(key) => algorithm == key.set,
             Self::RsaPrivate(_) => algorithm.is_transport(),
             Self::RsaPublic(_) => algorithm.is_rsa_signature(),
             Self::Symmetric(key) if derive => {

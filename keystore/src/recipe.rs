@@ -25,6 +25,16 @@ pub enum Start<'a> {
         /// The other side's public key.
         peer: Peer<'a>,
     },
+    /// ML-KEM decapsulation with our private key (RFC 9629, FIPS 203 §7.3): a derivation and an AES key wrap follow. What was
+    /// not encapsulated to us yields a secret all the same, which opens nothing.
+    Decapsulate {
+        /// Our private key: ML-KEM.
+        key: &'a KeyRef,
+        /// Its parameter set.
+        algorithm: Algorithm,
+        /// As long as the parameter set says.
+        ciphertext: &'a [u8],
+    },
     /// A device's symmetric key: derived by its record's KDF for this algorithm and kid context (profile.md §3), or,
     /// where the record derives nothing or a step follows, as it is. Its algorithm is that of the first step, or without
     /// steps the content algorithm.
@@ -33,6 +43,13 @@ pub enum Start<'a> {
         key: &'a KeyRef,
         /// kid context, which goes into the derivation.
         kid_context: Option<&'a [u8]>,
+    },
+    /// HPKE to our private key: what it holds is the next key.
+    Hpke {
+        /// To whom, and how.
+        to: Encapsulated<'a>,
+        /// Ciphertext and tag.
+        ciphertext: &'a [u8],
     },
     /// A password, stretched by PBKDF2 (RFC 8018 §5.2): the KEK of the first step, which unwraps.
     Password {
@@ -68,6 +85,20 @@ pub enum Start<'a> {
         /// Bytes of the key that is needed next.
         length: usize,
     },
+}
+
+/// A secret that a sender encapsulated to our private key by HPKE, base mode (RFC 9180). It proves nobody. Without the
+/// feature `hpke` it opens nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct Encapsulated<'a> {
+    /// Our private key: EC or X25519.
+    pub key: &'a KeyRef,
+    /// One of HPKE.
+    pub algorithm: Algorithm,
+    /// The encapsulated key: an uncompressed point, or X25519's u.
+    pub encapsulated: &'a [u8],
+    /// What the schedule is bound to.
+    pub info: &'a [u8],
 }
 
 /// The other side of an agreement.
@@ -253,6 +284,15 @@ pub enum Recipe<'a> {
         algorithm: Algorithm,
         /// Nonce.
         nonce: Nonce<'a>,
+        /// Additional data, a trial each.
+        aads: &'a [&'a [u8]],
+        /// Ciphertext and tag.
+        ciphertext: &'a [u8],
+    },
+    /// HPKE open: the content itself is sealed to our key.
+    DecryptHpke {
+        /// To whom, and how.
+        to: Encapsulated<'a>,
         /// Additional data, a trial each.
         aads: &'a [&'a [u8]],
         /// Ciphertext and tag.

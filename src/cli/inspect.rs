@@ -33,7 +33,7 @@ Example:
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failed> {
     let sealed = Sealed {
-        bytes: read_bytes(&arguments.file)?.into(),
+        bytes: super::carried(&read_bytes(&arguments.file)?).into(),
         cose_type: arguments.cose_type.map(crate::item::CoseType::from),
     };
     if arguments.diag {

@@ -59,6 +59,7 @@ pub struct Message {
     authenticator: Range<usize>,
     recipients: Vec<Recipient>,
     signers: Vec<Signer>,
+    compat: Compat,
 }
 
 /// Whether `bytes` are one whole COSE message of any type, tagged or named, nothing left over.
@@ -141,6 +142,7 @@ const fn type_of_tag(tag: u64) -> Option<CoseType> {
 const fn serves(structure: CoseType, kind: Kind) -> bool {
     match kind {
         Kind::Aead { .. } | Kind::Cipher { .. } => structure.encrypts(),
+        Kind::Hpke => matches!(structure, CoseType::Encrypt0),
         Kind::Mac { .. } => matches!(structure, CoseType::Mac | CoseType::Mac0),
         Kind::Signature => matches!(structure, CoseType::Sign1),
         Kind::Management(_) => false,
@@ -211,6 +213,7 @@ impl Message {
         let size = match kind {
             Kind::Aead { nonce, .. } => usize::from(nonce),
             Kind::Cipher { .. } => CIPHER_IV,
+            Kind::Hpke => return self.check_encapsulated(),
             Kind::Mac { .. } | Kind::Signature | Kind::Management(_) => return Ok(()),
         };
         match (&self.headers.iv, &self.headers.partial_iv) {
@@ -219,6 +222,14 @@ impl Message {
             (None, None) => Err(Fault::malformed("no IV")),
             _ => Err(Fault::malformed("an IV of another length than the algorithm's")),
         }
+    }
+
+    /// What HPKE needs beside the ciphertext, and what has no place beside it: the nonce is the schedule's.
+    fn check_encapsulated(&self) -> Result<(), Fault> {
+        if self.headers.iv.is_some() || self.headers.partial_iv.is_some() {
+            return Err(Fault::malformed("an IV where none is used"));
+        }
+        self.headers.check_encapsulated()
     }
 
     /// The algorithm is authenticated (RFC 9052 §3.1), unless nothing could be: what authenticates nothing has it
@@ -237,8 +248,18 @@ impl Message {
             Kind::Cipher { .. } => Ok(()),
             _ if !protected && !compat.allows(Departure::UnprotectedAlg) => Err(NOT_PROTECTED),
             Kind::Signature => signature_is_off(algorithm, self.authenticator.len(), compat).map_or(Ok(()), Err),
-            Kind::Aead { .. } | Kind::Mac { .. } | Kind::Management(_) => Ok(()),
+            Kind::Aead { .. } | Kind::Hpke | Kind::Mac { .. } | Kind::Management(_) => Ok(()),
         }
+    }
+
+    /// The departures that it was read with.
+    pub const fn read_with(&self) -> &Compat {
+        &self.compat
+    }
+
+    /// Whether a recipient or signer is passed over, which other departures might not.
+    pub fn passes_over(&self) -> bool {
+        self.first_fault().is_some()
     }
 
     /// Where the message stands.

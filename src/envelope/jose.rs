@@ -6,7 +6,7 @@
 //! their names by type; `way` judges each recipient and signature by itself.
 
 use crate::envelope::{Fault, Reading};
-use crate::item::{KeyName, Reason};
+use crate::item::{Compat, KeyName, Reason};
 
 mod algorithm;
 mod claims;
@@ -54,6 +54,7 @@ pub struct Message {
     place: Place,
     body: Body,
     ways: Vec<Way>,
+    compat: Compat,
 }
 
 #[derive(Clone, Debug)]
@@ -151,6 +152,16 @@ impl Message {
             way.fault = fault;
         }
         Ok(())
+    }
+
+    /// The departures that it was read with.
+    pub const fn read_with(&self) -> &Compat {
+        &self.compat
+    }
+
+    /// Whether a recipient or signature is passed over, which other departures might not.
+    pub fn passes_over(&self) -> bool {
+        self.ways.iter().any(|way| way.fault.is_some())
     }
 
     /// JWE or JWS.
@@ -288,7 +299,7 @@ fn encrypted(form: Form, place: Place, jwe: Jwe, reading: &Reading<'_>) -> Resul
     };
     let deflated = ways.iter().any(|way| way.headers.zip.is_some());
     let body = Encrypted { aad: aad.into_bytes(), iv, sealed, encryption, deflated };
-    Ok(Message { form, place, body: Body::Encrypted(body), ways })
+    Ok(Message { form, place, body: Body::Encrypted(body), ways, compat: reading.compat.clone() })
 }
 
 fn signed(form: Form, place: Place, jws: Jws, reading: &Reading<'_>) -> Result<Message, Fault> {
@@ -301,7 +312,7 @@ fn signed(form: Form, place: Place, jws: Jws, reading: &Reading<'_>) -> Result<M
     let ways = jws.signatures.into_iter().map(way).collect::<Result<Vec<Way>, Fault>>()?;
     let encoded = way::one_encoding(&ways)?;
     let body = payload(form, jws.payload, encoded, reading.detached)?;
-    Ok(Message { form, place, body: Body::Signed(body), ways })
+    Ok(Message { form, place, body: Body::Signed(body), ways, compat: reading.compat.clone() })
 }
 
 /// The payload, and its text in the signing input: base64url, or with b64 false the payload itself (RFC 7797 §3, §5).

@@ -8,7 +8,7 @@ use keystore::key::{KeyRef, Status};
 
 use crate::envelope::Envelope;
 use crate::guard::{Arrival, Denied};
-use crate::item::{Format, Reason};
+use crate::item::{Compat, Departure, Format, Reason};
 
 mod binding;
 pub mod cms;
@@ -35,6 +35,26 @@ pub enum Admitted {
     Cose(cose::Admitted),
     /// A JWE or JWS.
     Jose(jose::Admitted),
+}
+
+impl Candidates {
+    /// The keys.
+    pub fn keys(&self) -> Vec<&KeyRef> {
+        match self {
+            Self::Cms(candidates) => candidates.iter().map(|candidate| &candidate.key).collect(),
+            Self::Cose(candidates) => candidates.iter().map(|candidate| &candidate.key).collect(),
+            Self::Jose(candidates) => candidates.iter().map(|candidate| &candidate.key).collect(),
+        }
+    }
+
+    /// Keeps those of whose keys `keep` says so.
+    pub fn retain(&mut self, keep: impl Fn(&KeyRef) -> bool) {
+        match self {
+            Self::Cms(candidates) => candidates.retain(|candidate| keep(&candidate.key)),
+            Self::Cose(candidates) => candidates.retain(|candidate| keep(&candidate.key)),
+            Self::Jose(candidates) => candidates.retain(|candidate| keep(&candidate.key)),
+        }
+    }
 }
 
 impl Admitted {
@@ -65,6 +85,11 @@ pub fn admit(envelope: Envelope, candidates: Candidates, arrival: &Arrival<'_>) 
         // The candidates were found for this envelope.
         _ => Err(Denied::new(Reason::Unsupported, "keys of another family of envelopes")),
     }
+}
+
+/// Whether the caller or the key's record allows a departure from the strict default.
+pub fn allows(departure: Departure, key: &KeyRef, compat: &Compat) -> bool {
+    compat.allows(departure) || key.policy.compat.iter().any(|name| name == departure.as_str())
 }
 
 /// Judges each key; where none is admitted, the last no is the answer.

@@ -7,7 +7,7 @@ use keystore::key::{EndpointBinding, KeyRef, Policy, Shape};
 
 use crate::guard::settled::{Counter, Facts, Flag, Sequenced, Settled};
 use crate::guard::{Arrival, Denied};
-use crate::item::{Claims, ContentType, Countersigned, Format, LayerSummary, Proven, Reason, Timestamp};
+use crate::item::{Claims, ContentType, Countersigned, Departure, Format, LayerSummary, Proven, Reason, Timestamp};
 use crate::open::{Opened, Proof, ProvenLayer};
 
 /// Content format of a message under the profile that names none: SenML CBOR (profile.md §2, label 3).
@@ -17,14 +17,23 @@ const SENML_CBOR: u64 = 112;
 pub fn settle(opened: Opened, arrival: &Arrival<'_>) -> Result<Settled, Denied> {
     let layers = opened.proof().layers();
     let sender = sender(layers);
-    if sender.is_none() && !arrival.unauthenticated_sender {
-        return Err(Denied::new(Reason::UnauthenticatedSender, "encrypted to our public key, and nobody signed it"));
+    let innermost = layers.len().saturating_sub(1);
+    let proving = layers.iter().rposition(ProvenLayer::proves_sender).unwrap_or(innermost);
+    if sender.is_none() && !arrival.unauthenticated_sender && !layers.last().is_some_and(allows_anybody) {
+        let detail = "encrypted to our public key, and nobody signed it";
+        return Err(Denied::new(Reason::UnauthenticatedSender, detail).at(innermost));
     }
     let device = sender.and_then(|layer| layer.key().device.clone());
-    judge(&opened, sender, arrival)
-        .map(|flags| facts(opened, flags))
-        .map(Settled::new)
-        .map_err(|denied| Denied { device, ..denied })
+    judge(&opened, sender, arrival).map(|flags| facts(opened, flags)).map(Settled::new).map_err(|denied| Denied {
+        device,
+        layer: denied.layer.or(Some(proving)),
+        ..denied
+    })
+}
+
+/// Whether the record of our key allows what nobody known stands behind.
+fn allows_anybody(layer: &ProvenLayer) -> bool {
+    layer.key().policy.compat.iter().any(|name| name == Departure::UnauthenticatedSender.as_str())
 }
 
 /// The layer that authenticates the sender: the innermost that can. A signature around what anybody could have encrypted
@@ -87,8 +96,10 @@ fn shape(layers: &[ProvenLayer], sender: &ProvenLayer) -> Result<(), Denied> {
 
 fn binding(layers: &[ProvenLayer]) -> Result<(), Denied> {
     let detail = "sealed for another path or audience than claimed";
-    let fits = layers.iter().all(|layer| layer.binding().fitting);
-    if fits { Ok(()) } else { Err(Denied::new(Reason::BindingMismatch, detail)) }
+    match layers.iter().position(|layer| !layer.binding().fitting) {
+        Some(nth) => Err(Denied::new(Reason::BindingMismatch, detail).at(nth)),
+        None => Ok(()),
+    }
 }
 
 /// The profile asks for a binding. Where it is not sent, it was tried; where it travels, it may be absent.
@@ -102,9 +113,9 @@ fn bound(sender: &ProvenLayer, arrival: &Arrival<'_>) -> Result<(), Denied> {
 
 /// Layers that each prove a sender prove the same one, and G's counters agree (profile.md §5 step 4).
 fn agreement(layers: &[ProvenLayer]) -> Result<(), Denied> {
-    let mut proving = layers.iter().filter(|layer| layer.proves_sender());
-    let Some(first) = proving.next() else { return Ok(()) };
-    for layer in proving {
+    let mut proving = layers.iter().enumerate().filter(|(_, layer)| layer.proves_sender());
+    let Some((_, first)) = proving.next() else { return Ok(()) };
+    for (nth, layer) in proving {
         let detail = if layer.key().device != first.key().device {
             "inner and outer device differ"
         } else if differ(layer.sequence(), first.sequence()) {
@@ -114,7 +125,7 @@ fn agreement(layers: &[ProvenLayer]) -> Result<(), Denied> {
         } else {
             continue;
         };
-        return Err(Denied::new(Reason::BindingMismatch, detail));
+        return Err(Denied::new(Reason::BindingMismatch, detail).at(nth));
     }
     Ok(())
 }

@@ -132,6 +132,29 @@ impl Compat {
         Ok(())
     }
 
+    /// Every departure, and any label understood: to see what an envelope is, never to open it.
+    pub fn everything() -> Self {
+        Self { everything: true, ..Self::default() }
+    }
+
+    /// With what a key's record allows beside; names that are not known were refused when it was imported.
+    #[must_use]
+    pub fn with(&self, names: &[String]) -> Self {
+        let mut compat = self.clone();
+        for name in names.iter().filter(|name| name.as_str() != "all") {
+            let _ = compat.allow(name);
+        }
+        compat
+    }
+
+    /// Whether all that `other` allows is allowed here.
+    pub fn covers(&self, other: &Self) -> bool {
+        self.everything
+            || !other.everything
+                && other.allowed.iter().all(|departure| self.allows(*departure))
+                && other.understood.iter().all(|label| self.understands(label))
+    }
+
     /// Whether this departure is allowed.
     pub fn allows(&self, departure: Departure) -> bool {
         self.everything || self.allowed.contains(&departure)

@@ -12,10 +12,11 @@ use sha2::{Digest, Sha256};
 use crate::envelope::cose::headers::{Bucket, Header};
 use crate::envelope::cose::{Message, Place, Way, nested_type};
 use crate::envelope::{Binding, Envelope, Reading};
+use crate::guard::Arrival;
 use crate::guard::admit::cose::{Admitted, Attempt};
-use crate::item::{CoseType, Countersigned, Format};
+use crate::item::{Compat, CoseType, Countersigned, Format};
 use crate::open::cose::recipe::nonce;
-use crate::open::{Layer, Opened, Proof, ProvenLayer, Unopened};
+use crate::open::{Layer, Opened, Proof, ProvenLayer, Unopened, read_inner};
 
 mod countersign;
 mod find;
@@ -30,15 +31,17 @@ const PUBLIC_KEY_TRIALS: usize = 6;
 const PUBLIC_KEY_OPERATIONS: usize = 8;
 
 /// Tries an admitted message: fitting bindings under each key first; the others only if none opens. Of a COSE_Sign one
-/// signer suffices, or `all_signers` that are known must hold.
+/// signer suffices, or all that are known must hold where the caller or the record of one of them says so.
 pub(super) fn open(
     admitted: &Admitted,
     proof: Proof,
     keystore: &Keystore,
     reading: &Reading<'_>,
-    all_signers: bool,
+    arrival: &Arrival<'_>,
 ) -> Result<Layer, Unopened> {
     let message = admitted.message();
+    let recorded = |attempt: &Attempt| attempt.key().policy.all_signers;
+    let all_signers = arrival.all_signers || admitted.attempts().iter().any(recorded);
     if all_signers && message.structure() == CoseType::Sign {
         others_hold(message, admitted, keystore)?;
     }
@@ -56,7 +59,7 @@ pub(super) fn open(
                     let binding = bindings.swap_remove(authentic.trial());
                     let opened = Authenticated { message, attempt, binding, authentic };
                     let spare = PUBLIC_KEY_OPERATIONS - PUBLIC_KEY_TRIALS + trials.min(PUBLIC_KEY_TRIALS);
-                    return opened.layer(cleartext, proof, keystore, reading, spare);
+                    return opened.layer(cleartext, proof, keystore, reading, arrival, spare);
                 }
                 Err(OpenError::Rejected) => {}
                 Err(error) => return Err(error.into()),
@@ -66,8 +69,8 @@ pub(super) fn open(
     Err(Unopened::AuthFailed)
 }
 
-const fn costs_public_key_operations(message: &Message) -> bool {
-    !matches!(message.structure(), CoseType::Encrypt0 | CoseType::Mac0)
+fn costs_public_key_operations(message: &Message) -> bool {
+    !matches!(message.structure(), CoseType::Encrypt0 | CoseType::Mac0) || message.is_encapsulated()
 }
 
 /// Every signer with a known key holds under one of its keys.
@@ -106,6 +109,7 @@ impl Authenticated<'_> {
         proof: Proof,
         keystore: &Keystore,
         reading: &Reading<'_>,
+        arrival: &Arrival<'_>,
         spare: usize,
     ) -> Result<Layer, Unopened> {
         let message = self.message;
@@ -120,8 +124,12 @@ impl Authenticated<'_> {
         match nested {
             None => Ok(Layer::Content(Opened { proof, content, identity })),
             Some(cose_type) => {
-                let inner = Message::parse(&Arc::from(content), Some(cose_type), Place::Inner, &reading.within());
-                Ok(Layer::Envelope(Box::new(Envelope::Cose(inner.map_err(Unopened::Inner)?)), proof))
+                let content = Arc::from(content);
+                let parse = |compat: &Compat| {
+                    let reading = Reading { compat, ..reading.within() };
+                    Message::parse(&content, Some(cose_type), Place::Inner, &reading).map(Envelope::Cose)
+                };
+                Ok(Layer::Envelope(Box::new(read_inner(keystore, arrival, parse)?), proof))
             }
         }
     }

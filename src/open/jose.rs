@@ -9,9 +9,10 @@ use sha2::{Digest, Sha256};
 use crate::codec::inflate;
 use crate::envelope::jose::{self, Kind, Message, Place, Way};
 use crate::envelope::{Binding, Claims, Envelope, Fault, Reading};
+use crate::guard::Arrival;
 use crate::guard::admit::jose::{Admitted, Attempt};
-use crate::item::{ContentType, Format, Reason};
-use crate::open::{Layer, Opened, Proof, ProvenLayer, Unopened};
+use crate::item::{Compat, ContentType, Format, Reason};
+use crate::open::{Layer, Opened, Proof, ProvenLayer, Unopened, read_inner};
 
 mod find;
 mod recipe;
@@ -25,23 +26,26 @@ const INFLATED: usize = 256 * 1024;
 /// CoAP Content-Format of SenML JSON: what the profile means where there is no cty (jose.md §9).
 const SENML_JSON: u64 = 110;
 
-/// Tries an admitted envelope under each of its keys. Of a JWS one signature suffices, or `all_signers` that are known
-/// must hold.
+/// Tries an admitted envelope under each of its keys. Of a JWS one signature suffices, or all that are known must
+/// hold where the caller or the record of one of their keys says so.
 pub(super) fn open(
     admitted: &Admitted,
     proof: Proof,
     keystore: &Keystore,
     reading: &Reading<'_>,
-    all_signers: bool,
+    arrival: &Arrival<'_>,
 ) -> Result<Layer, Unopened> {
     let message = admitted.message();
+    let recorded = |attempt: &Attempt| attempt.key().policy.all_signers;
+    let all_signers = arrival.all_signers || admitted.attempts().iter().any(recorded);
     if all_signers && message.kind() == Kind::Jws {
         others_hold(admitted, keystore)?;
     }
     for attempt in admitted.attempts().iter().take(TRIALS) {
         if let Some((cleartext, authentic)) = tried(message, attempt, keystore)? {
             let way = message.way(attempt.way()).ok_or(Unopened::AuthFailed)?;
-            return Authenticated { message, way, attempt, authentic }.layer(cleartext, proof, reading);
+            let authenticated = Authenticated { message, way, attempt, authentic };
+            return authenticated.layer(cleartext, proof, keystore, reading, arrival);
         }
     }
     Err(Unopened::AuthFailed)
@@ -80,12 +84,22 @@ struct Authenticated<'a> {
 
 impl Authenticated<'_> {
     /// Its facts join the proof, and its content is an envelope again where cty says so.
-    fn layer(self, cleartext: Vec<u8>, proof: Proof, reading: &Reading<'_>) -> Result<Layer, Unopened> {
+    fn layer(
+        self,
+        cleartext: Vec<u8>,
+        proof: Proof,
+        keystore: &Keystore,
+        reading: &Reading<'_>,
+        arrival: &Arrival<'_>,
+    ) -> Result<Layer, Unopened> {
         let content = content(self.message, cleartext).map_err(Unopened::Inner)?;
         match Message::nested(self.way) {
             Some(place) => {
-                let inner = Message::parse(&content, place, &reading.within()).map_err(Unopened::Inner)?;
-                Ok(Layer::Envelope(Box::new(Envelope::Jose(inner)), proof.and(self.proven(None))))
+                let parse = |compat: &Compat| {
+                    Message::parse(&content, place, &Reading { compat, ..reading.within() }).map(Envelope::Jose)
+                };
+                let inner = read_inner(keystore, arrival, parse)?;
+                Ok(Layer::Envelope(Box::new(inner), proof.and(self.proven(None))))
             }
             None => {
                 let jwt = self.message.holds_claims(self.way);

@@ -4,7 +4,7 @@
 //! Imports its parent and what the corridor is given. The command line alone imports it: whoever can ask this of a key
 //! has an oracle, so nothing that answers a relay or an API client may reach it (tidy holds that wall).
 
-use crate::guard::Arrival;
+use crate::guard::{Arrival, Guess};
 use crate::item::Sealed;
 use crate::opening::{Failure, Finding, House, walk};
 
@@ -32,13 +32,14 @@ pub struct Remedy {
 /// What an explanation found.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Explanation {
-    /// The layer that the walk stopped at, the outermost being 0; layers before it are authentic.
+    /// The layer whose check failed, the outermost being 0.
     pub layer: usize,
     /// What would have opened it.
     pub would_open: Vec<Remedy>,
 }
 
-/// Walks an envelope that does not open as it is, and then each variation of its inputs.
+/// Walks an envelope that does not open as it is, and then each variation of its inputs. What is guessed in place of the
+/// envelope's own word is guessed for the layer that failed.
 pub fn explain<'a>(
     house: &House,
     arrival: &Arrival<'_>,
@@ -49,6 +50,7 @@ pub fn explain<'a>(
     walk(house, arrival, sealed, &mut layer)?;
     let mut would_open: Vec<Remedy> = Vec::new();
     for Variation { input, value, house, arrival } in variations {
+        let arrival = Arrival { guess: Guess { layer, ..arrival.guess }, ..arrival };
         let remedy = Remedy { input, value };
         let opens = matches!(walk(&house, &arrival, sealed, &mut 0)?, Finding::Opened(..));
         if opens && !would_open.contains(&remedy) {

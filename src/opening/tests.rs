@@ -19,7 +19,9 @@ use crate::envelope::Limits;
 use crate::guard::settled::{Facts, Flag};
 use crate::item::{Claims, ItemId, Origin, Reason, Sealed, Taken, Timestamp};
 
+mod certificates;
 mod jose;
+mod cms_attacks;
 mod openssl_cms;
 mod round_trips;
 mod shapes;

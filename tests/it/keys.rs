@@ -39,6 +39,29 @@ fn a_disabled_key_refuses_the_next_message() {
 }
 
 #[test]
+fn a_server_departs_from_the_strict_default_where_a_keys_record_says_so() {
+    use paperknife_device::cose::headers::Headers;
+    use paperknife_device::cose::{Message, Nonce, Structure, algorithm::Encryption};
+    use paperknife_device::primitive::key::Key;
+    use paperknife_device::provision::SysRng;
+    let gateway = Gateway::start();
+    let sealed = |kid: &[u8]| {
+        let key = Key::symmetric(b"a key of sixteen").named(kid);
+        let mut message = Message::new(Structure::Encrypt0(Encryption::A128Gcm, Nonce::Random, key));
+        message.headers.unprotected = Headers::new().integer(1, 1);
+        message.seal(b"content", &mut SysRng).unwrap().bytes
+    };
+    let deliver = |kid: &[u8]| gateway.deliver(&sealed(kid), None, None)["reason"].clone();
+    assert_eq!(deliver(b"lenient"), "alg_not_protected");
+    gateway.import_json(
+        &json!({"keys": [{"kty": "oct", "kid": "lenient", "k": "YSBrZXkgb2Ygc2l4dGVlbg", "alg": "A128GCM",
+        "paperknife": {"device": "urn:dev:lenient", "compat": ["unprotected-alg"]}}]}),
+    );
+    assert_eq!(deliver(b"lenient"), serde_json::Value::Null);
+    assert_eq!(deliver(b"another"), "alg_not_protected");
+}
+
+#[test]
 fn a_wrong_root_key_is_one_clear_line_and_changes_nothing() {
     let mut gateway = Gateway::start();
     assert_eq!(gateway.terminate(), Some(0));

@@ -11,10 +11,12 @@ mod administration;
 mod analysts;
 mod audit;
 mod backup;
+mod certificates;
 mod crash;
 mod demo;
 mod disk;
 mod edge;
+mod explain;
 #[cfg(feature = "failpoints")]
 mod faults;
 mod fleet;

@@ -26,7 +26,7 @@ const ROOMS: &[Room] = &[
     Room("clock", "", "item"),
     Room("rate", "", ""),
     Room("codec", "*", "minicbor serde serde_json base64 hex flate2"),
-    Room("problem", "", "axum serde serde_json uuid tracing"),
+    Room("problem", "", "axum futures_util tower serde serde_json uuid tracing"),
     Room("config", "given keys", "serde toml strsim"),
     // write side
     Room(
@@ -150,6 +150,21 @@ fn no_chain_of_rooms_leads_from_the_relay_to_a_key() {
     // The table bounds every import, so its closure bounds the closure of the imports as they are.
     let chains = chains(ROOMS);
     assert!(chains.is_empty(), "{}", chains.join("\n"));
+}
+
+/// To a relay or an API client it would be an oracle, so that no room may import it, and of the wiring `open` alone does.
+#[test]
+fn an_explanation_is_within_reach_of_the_command_line_alone() {
+    let explains = |room: &&Room| room.2.split_whitespace().any(|entry| begins("opening/explain", entry));
+    let may: Vec<&str> = ROOMS.iter().filter(explains).map(|room| room.0).collect();
+    assert_eq!(may, ["opening/explain"], "rooms that may import it, but for itself");
+    let sources = sources(File::new(env!("CARGO_MANIFEST_DIR")), "src");
+    let naming = |word: &str| -> Vec<&str> {
+        let named = sources.iter().filter(|(file, text)| !file.contains("/tests") && text.contains(word));
+        named.map(|(file, _)| file.as_str()).collect()
+    };
+    assert_eq!(naming("opening::explain"), ["src/cli/open/explain.rs"]);
+    assert_eq!(naming("Guess {"), ["src/cli/open/explain.rs", "src/opening/explain.rs"]);
 }
 
 #[test]

@@ -35,7 +35,7 @@ DIRECT_AGREEMENT = (-25, -26, -27, -28)
 # the same parties would derive the same key each time, but for a nonce (RFC 9053 §6.1.2)
 NEEDS_NONCE = (-10, -11, -12, -13, -27, -28)
 PARTY_U_NONCE = -22
-CURVES = {"P-256": 1, "P-384": 2, "P-521": 3, "X25519": 4, "Ed25519": 6, "secp256k1": 8}
+CURVES = {"P-256": 1, "P-384": 2, "P-521": 3, "X25519": 4, "Ed25519": 6, "Ed448": 7, "secp256k1": 8}
 
 
 def member(jwk, name):

@@ -111,6 +111,24 @@ def seal_cose(request):
     return {"sealed_hex": sealed.hex()}
 
 
+def open_hpke(request):
+    sealed, aad = bytes.fromhex(request["sealed_hex"]), bytes.fromhex(request["aad_hex"])
+    plaintext = CTX.decode(sealed, cose_key(request["key"], request["alg"]), external_aad=aad)
+    return {"plaintext_hex": plaintext.hex()}
+
+
+def seal_hpke(request):
+    content, aad = bytes.fromhex(request["content_hex"]), bytes.fromhex(request["aad_hex"])
+    receiver = cose_key(request["key"], request["alg"], private=False)
+    protected, named = {1: request["alg"]}, {4: kid(request["key"])}
+    if not request["wraps"]:
+        return {"sealed_hex": CTX.encode(content, receiver, protected, named, external_aad=aad).hex()}
+    drawn = COSEKey.from_symmetric_key(os.urandom(16), alg=1)
+    recipients = [Recipient.new(protected, named, recipient_key=receiver)]
+    sealed = CTX.encode(content, drawn, {1: 1}, {5: os.urandom(12)}, recipients, external_aad=aad)
+    return {"sealed_hex": sealed.hex()}
+
+
 def recipient_of(request):
     """The content key and the recipient that gets it."""
     alg, jwk, management = request["algs"][0], request["keys"][0], request["management"]
@@ -141,7 +159,8 @@ def answer(line):
     request = {}
     try:
         request = json.loads(line)
-        done = {"open-cose": open_cose, "seal-cose": seal_cose}[request["do"]](request)
+        answers = {"open-cose": open_cose, "seal-cose": seal_cose, "open-hpke": open_hpke, "seal-hpke": seal_hpke}
+        done = answers[request["do"]](request)
     except Exception as fault:  # whatever python-cwt makes of a bad message is an answer, not an end
         done = {"error": f"{type(fault).__name__}: {fault}"}
     return {"id": request["id"], **done} if "id" in request else done

@@ -33,7 +33,7 @@ import cbor2
 from pycose import headers
 from pycose.algorithms import CoseAlgorithm, Es256
 from pycose.keys import EC2Key, OKPKey, RSAKey, SymmetricKey
-from pycose.keys.curves import P256, P384, P521, SECP256K1, X25519, Ed25519
+from pycose.keys.curves import P256, P384, P521, SECP256K1, X25519, Ed25519, Ed448
 from pycose.messages import (
     CoseMessage,
     Enc0Message,
@@ -195,7 +195,15 @@ def ordered(protected):
     return dict(sorted(protected.items(), key=lambda member: getattr(member[0], "identifier", member[0])))
 
 
-CURVES = {"P-256": P256, "P-384": P384, "P-521": P521, "secp256k1": SECP256K1, "X25519": X25519, "Ed25519": Ed25519}
+CURVES = {
+    "P-256": P256,
+    "P-384": P384,
+    "P-521": P521,
+    "secp256k1": SECP256K1,
+    "X25519": X25519,
+    "Ed25519": Ed25519,
+    "Ed448": Ed448,
+}
 SINGLE = {"Encrypt0": Enc0Message, "Mac0": Mac0Message, "Sign1": Sign1Message}
 STRUCTURES = {**SINGLE, "Encrypt": EncMessage, "Mac": MacMessage, "Sign": SignMessage}
 

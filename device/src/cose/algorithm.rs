@@ -75,7 +75,7 @@ registered! {
     Signature {
         /// ECDSA, P-256, SHA-256.
         Es256 = -7 "ES256",
-        /// EdDSA with Ed25519.
+        /// EdDSA with Ed25519 or Ed448, as the key's curve says.
         EdDsa = -8 "EdDSA",
         /// ECDSA, P-256, SHA-256, curve fixed by the number.
         Esp256 = -9 "ESP256",
@@ -99,6 +99,8 @@ registered! {
         MlDsa65 = -49 "ML-DSA-65",
         /// ML-DSA-87.
         MlDsa87 = -50 "ML-DSA-87",
+        /// Ed448; off by default at the gateway.
+        Ed448 = -53 "Ed448",
         /// ECDSA, P-384, SHA-384, curve fixed by the number.
         Esp384 = -51 "ESP384",
         /// ECDSA, P-521, SHA-512, curve fixed by the number.
@@ -224,7 +226,9 @@ impl Signature {
             Self::Es384 | Self::Esp384 => Scheme::Ecdsa(Curve::P384, Hash::Sha384),
             Self::Es512 | Self::Esp512 => Scheme::Ecdsa(Curve::P521, Hash::Sha512),
             Self::Es256k => Scheme::Ecdsa(Curve::Secp256k1, Hash::Sha256),
-            Self::EdDsa | Self::Ed25519 => Scheme::Ed25519,
+            Self::EdDsa => Scheme::EdDsa,
+            Self::Ed25519 => Scheme::Ed25519,
+            Self::Ed448 => Scheme::Ed448,
             Self::MlDsa44 => Scheme::MlDsa(MlDsa::MlDsa44),
             Self::MlDsa65 => Scheme::MlDsa(MlDsa::MlDsa65),
             Self::MlDsa87 => Scheme::MlDsa(MlDsa::MlDsa87),

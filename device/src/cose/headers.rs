@@ -69,6 +69,8 @@ pub mod label {
     pub const STATIC_KEY: i64 = -2;
     /// Name of the sender's static key.
     pub const STATIC_KEY_ID: i64 = -3;
+    /// The key that HPKE encapsulated.
+    pub const ENCAPSULATED_KEY: i64 = -4;
     /// Salt of the key derivation.
     pub const SALT: i64 = -20;
     /// PartyU's identity; nonce and other follow below it, then PartyV's three.

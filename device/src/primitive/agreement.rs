@@ -88,7 +88,7 @@ fn ecdh(curve: Curve) -> Result<&'static agreement::Algorithm, SealError> {
         Curve::P384 => Ok(&agreement::ECDH_P384),
         Curve::P521 => Ok(&agreement::ECDH_P521),
         Curve::X25519 => Ok(&agreement::X25519),
-        Curve::Ed25519 | Curve::Secp256k1 => Err(SealError::AlgorithmNotAllowed(curve.name())),
+        Curve::Ed25519 | Curve::Ed448 | Curve::Secp256k1 => Err(SealError::AlgorithmNotAllowed(curve.name())),
     }
 }
 

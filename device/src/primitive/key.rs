@@ -30,6 +30,8 @@ pub enum Curve {
     /// Signatures only.
     Ed25519,
     /// Signatures only.
+    Ed448,
+    /// Signatures only.
     Secp256k1,
 }
 
@@ -65,7 +67,7 @@ pub struct RsaPrivate {
 }
 
 pub(crate) enum Material {
-    /// On a curve: x, y (empty on Ed25519 and X25519), and the private number where it is known.
+    /// On a curve: x, y (empty on Ed25519, Ed448 and X25519), and the private number where it is known.
     Curve {
         curve: Curve,
         x: Vec<u8>,
@@ -91,7 +93,8 @@ impl Key {
         Self::of(Material::Symmetric(Zeroizing::new(bytes.to_vec())))
     }
 
-    /// A key on a curve. Coordinates and private number have the curve's length; y is empty on Ed25519 and X25519.
+    /// A key on a curve. Coordinates and private number have the curve's length; y is empty on Ed25519, Ed448 and
+    /// X25519.
     pub fn curve(curve: Curve, x: &[u8], y: &[u8], d: Option<&[u8]>) -> Result<Self, SealError> {
         let len = curve.coordinate_len();
         let y_len = if curve.has_y() { len } else { 0 };
@@ -155,6 +158,7 @@ impl Curve {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Ed25519 => "Ed25519",
+            Self::Ed448 => "Ed448",
             Self::P256 => "P-256",
             Self::P384 => "P-384",
             Self::P521 => "P-521",
@@ -165,7 +169,7 @@ impl Curve {
 
     /// The curve of that name.
     pub fn from_name(name: &str) -> Option<Self> {
-        let all = [Self::Ed25519, Self::P256, Self::P384, Self::P521, Self::Secp256k1, Self::X25519];
+        let all = [Self::Ed25519, Self::Ed448, Self::P256, Self::P384, Self::P521, Self::Secp256k1, Self::X25519];
         all.into_iter().find(|curve| curve.name() == name)
     }
 
@@ -173,6 +177,7 @@ impl Curve {
     pub const fn coordinate_len(self) -> usize {
         match self {
             Self::P384 => 48,
+            Self::Ed448 => 57,
             Self::P521 => 66,
             Self::Ed25519 | Self::P256 | Self::Secp256k1 | Self::X25519 => 32,
         }
@@ -180,7 +185,7 @@ impl Curve {
 
     /// Whether its points have a second coordinate.
     pub(crate) const fn has_y(self) -> bool {
-        !matches!(self, Self::Ed25519 | Self::X25519)
+        !matches!(self, Self::Ed25519 | Self::Ed448 | Self::X25519)
     }
 
     /// Number in the COSE registry.
@@ -191,6 +196,7 @@ impl Curve {
             Self::P521 => 3,
             Self::X25519 => 4,
             Self::Ed25519 => 6,
+            Self::Ed448 => 7,
             Self::Secp256k1 => 8,
         }
     }

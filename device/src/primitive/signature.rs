@@ -16,6 +16,9 @@ use crate::error::SealError;
 pub(crate) enum Scheme {
     Ecdsa(Curve, Hash),
     Ed25519,
+    Ed448,
+    /// Ed25519 or Ed448, as the key's curve says.
+    EdDsa,
     MlDsa(MlDsa),
     /// RSASSA-PKCS1-v1_5.
     Pkcs1(Hash),
@@ -28,9 +31,13 @@ pub(crate) enum Scheme {
 pub(crate) fn sign(scheme: Scheme, name: &'static str, key: &Key, message: &[u8]) -> Result<Vec<u8>, SealError> {
     let unfit = SealError::AlgorithmNotAllowed(name);
     match (&key.material, scheme) {
-        (Material::Curve { curve: Curve::Ed25519, x, d: Some(d), .. }, Scheme::Ed25519) => {
+        (Material::Curve { curve: Curve::Ed25519, x, d: Some(d), .. }, Scheme::Ed25519 | Scheme::EdDsa) => {
             let pair = Ed25519KeyPair::from_seed_and_public_key(d, x).map_err(|_| SealError::BadKey("Ed25519"))?;
             Ok(pair.sign(message).as_ref().to_vec())
+        }
+        (Material::Curve { curve: Curve::Ed448, d: Some(d), .. }, Scheme::Ed448 | Scheme::EdDsa) => {
+            let key = ed448_goldilocks::SigningKey::try_from(d.as_slice());
+            Ok(key.map_err(|_| SealError::BadKey("Ed448"))?.sign_raw(message).to_bytes().to_vec())
         }
         (Material::Curve { curve: Curve::P256, d: Some(d), .. }, Scheme::Ecdsa(Curve::P256, hash)) => {
             p256(hash, d, message)

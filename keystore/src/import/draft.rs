@@ -146,7 +146,9 @@ impl Offered {
             self.only_verifies(offline)?;
         }
         let (usages, operations): (&[&str], &[&str]) = match &self.material {
-            KeyMaterial::EcPrivate(_) | KeyMaterial::X25519Private(_) => (&["enc"], DERIVE),
+            KeyMaterial::EcPrivate(_) | KeyMaterial::KemPrivate(_) | KeyMaterial::X25519Private(_) => {
+                (&["enc"], DERIVE)
+            }
             KeyMaterial::X25519Public(_) => (&["enc"], DERIVE),
             KeyMaterial::RsaPrivate(_) => (&["enc"], UNWRAP),
             KeyMaterial::EcPublic(_) => (&["sig", "enc"], &["verify", "deriveKey", "deriveBits"]),
@@ -240,10 +242,13 @@ impl Offered {
         if !self.owner.stated.strict_profile && !offline {
             return Err(Fault::at("alg", "is missing: name it, or `algs` or `profile` under `paperknife`"));
         }
+        let departures = self.owner.stated.compat.iter().flatten();
+        let turned_on: Vec<_> = departures.flat_map(|name| Algorithm::turned_on_by(name)).copied().collect();
         let profile = PROFILE_ALGORITHMS.iter().copied();
         let others = Algorithm::ALL.iter().copied().filter(|algorithm| !PROFILE_ALGORITHMS.contains(algorithm));
         let beyond = others.filter(|algorithm| {
-            let off = KeyMaterial::only_by_name(*algorithm) && !also.contains(algorithm);
+            let off =
+                KeyMaterial::only_by_name(*algorithm) && !also.contains(algorithm) && !turned_on.contains(algorithm);
             !self.owner.stated.strict_profile && !off
         });
         let fitting: Vec<_> = profile.chain(beyond).filter(fits).collect();
@@ -354,6 +359,9 @@ fn sound(material: &KeyMaterial, password: bool, offline: bool) -> Result<(), Fa
         {
             Err(Fault::at("n", "has primes that are told by their form (CVE-2017-15361)"))
         }
+        KeyMaterial::KemPrivate(key) if !ops::sound_kem(key) => {
+            Err(Fault::at("PEM", "holds a private key that does not belong to its public key"))
+        }
         KeyMaterial::X25519Public(x) if !ops::sound_x25519(x) => Err(Fault::at("x", "is a point of small order")),
         _ => Ok(()),
     }
@@ -445,6 +453,9 @@ pub(crate) fn jwk_thumbprint(material: &KeyMaterial) -> String {
     let base64url = |bytes: &[u8]| Zeroizing::new(Base64UrlUnpadded::encode_string(bytes));
     let okp = |curve: &str, x: &[u8]| format!(r#"{{"crv":"{curve}","kty":"OKP","x":"{}"}}"#, *base64url(x));
     let jwk = Zeroizing::new(match material {
+        KeyMaterial::KemPrivate(key) => {
+            format!(r#"{{"alg":"{}","kty":"AKP","pub":"{}"}}"#, key.set.name(), *base64url(key.public()))
+        }
         KeyMaterial::AkpPublic(set, key) => {
             format!(r#"{{"alg":"{}","kty":"AKP","pub":"{}"}}"#, set.name(), *base64url(key))
         }

@@ -8,12 +8,15 @@ use zeroize::Zeroizing;
 use crate::import::draft::{Offered, Owner, Sender};
 use crate::import::members::{Given, Members, check};
 use crate::import::{Fault, Placed};
-use crate::key::{Algorithm, Kty};
+use crate::key::{Algorithm, COMPAT, Kty, UNDERSTOOD};
 use crate::policy::{Bytes, FORMATS, PROFILE, PartyStated};
 use crate::private_key::{Curve, KeyMaterial, Point, RsaPrivate, RsaPublic, Scalar, Symmetric, X25519};
 
 /// Longest salt, party field and other KDF input, bytes (cose.md §6).
 const KDF_INPUT_MAX: usize = 1_024;
+/// Longest name of a departure, bytes; and most of them.
+const DEPARTURE_MAX: usize = 128;
+const DEPARTURES_MAX: usize = 32;
 
 const TEXT: &str = "must be text";
 const TEXTS: &str = "must be a list of texts";
@@ -184,6 +187,7 @@ fn owner(members: &mut Members<'_>) -> Result<Owner, Fault> {
         base_iv: of.bytes("base_iv")?,
         ..Owner::default()
     };
+    departures(&mut of, &mut owner)?;
     binding(&mut of, &mut owner)?;
     acceptance(&mut of, &mut owner)?;
     kdf_inputs(&mut of, &mut owner)?;
@@ -220,6 +224,19 @@ fn binding(of: &mut Members<'_>, owner: &mut Owner) -> Result<(), Fault> {
         Given::Value(name) if name == PROFILE => Some(true),
         Given::Value(_) => return Err(Fault::at("kdf", "must be \"paperknife-1\" or null")),
     };
+    Ok(())
+}
+
+/// What is allowed beyond the strict default, and how many signers must hold.
+fn departures(of: &mut Members<'_>, owner: &mut Owner) -> Result<(), Fault> {
+    let stated = &mut owner.stated;
+    stated.compat = of.take::<Vec<String>>("compat", TEXTS)?;
+    let known = |name: &String| COMPAT.contains(&name.as_str()) || name.starts_with(UNDERSTOOD);
+    let named = stated.compat.as_deref().unwrap_or_default();
+    if named.len() > DEPARTURES_MAX || named.iter().any(|name| !known(name) || name.len() > DEPARTURE_MAX) {
+        return Err(Fault::at("compat", format!("must be of {}, {UNDERSTOOD}LABEL", COMPAT.join(", "))));
+    }
+    stated.all_signers = word(of.take("signers", TEXT)?, "signers", &["any", "all"])?.map(|signers| signers == "all");
     Ok(())
 }
 

@@ -12,7 +12,7 @@ use crate::certificate::Certificate;
 use crate::import::draft::{Offered, Owner};
 use crate::import::{Entry, Fault, Placed};
 use crate::key::Algorithm;
-use crate::private_key::{Curve, KeyMaterial, Point, RsaPrivate, RsaPublic, Scalar, X25519};
+use crate::private_key::{Curve, Kem, KeyMaterial, Point, RsaPrivate, RsaPublic, Scalar, X25519};
 use crate::trust::revocation::Crl;
 
 const BEGIN: &str = "-----BEGIN ";
@@ -28,6 +28,13 @@ const OKP_ED448: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.113");
 const ML_DSA_44: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.17");
 const ML_DSA_65: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.18");
 const ML_DSA_87: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.19");
+
+/// ML-KEM (RFC 9935 §3).
+const ML_KEM: &[(ObjectIdentifier, Algorithm)] = &[
+    (ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.4.1"), Algorithm::MlKem512),
+    (ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.4.2"), Algorithm::MlKem768),
+    (ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.4.3"), Algorithm::MlKem1024),
+];
 
 /// Named curves (RFC 5480 §2.1.1.1).
 const CURVES: &[(ObjectIdentifier, Curve)] = &[
@@ -120,8 +127,26 @@ fn private(der: &[u8]) -> Option<KeyMaterial> {
             let d = <&OctetStringRef>::from_der(key).ok()?;
             X25519::new(d.as_bytes()).map(KeyMaterial::X25519Private)
         }
-        _ => None,
+        oid => {
+            let (_, set) = ML_KEM.iter().find(|(of, _)| *of == oid)?;
+            kem_private(*set, key).filter(|key| key.set == *set).map(KeyMaterial::KemPrivate)
+        }
     }
+}
+
+/// ML-KEM-PrivateKey (RFC 9935 §6): a CHOICE of the seed ([0], 64 bytes), the expanded key, or both of them, which then
+/// belong together.
+fn kem_private(set: Algorithm, der: &[u8]) -> Option<Kem> {
+    if let [0x80, 64, seed @ ..] = der {
+        return Kem::of_seed(set, seed);
+    }
+    if let Ok(expanded) = <&OctetStringRef>::from_der(der) {
+        return Kem::new(expanded.as_bytes());
+    }
+    let both = Vec::<&OctetStringRef>::from_der(der).ok()?;
+    let [seed, expanded] = both.as_slice() else { return None };
+    let key = Kem::of_seed(set, seed.as_bytes())?;
+    (key.private.as_slice() == expanded.as_bytes()).then_some(key)
 }
 
 /// ECPrivateKey (RFC 5915).
@@ -164,6 +189,12 @@ fn curve(algorithm: &AlgorithmIdentifierRef<'_>) -> Option<Curve> {
 pub(crate) fn ec_algorithm(curve: Curve) -> AlgorithmIdentifierRef<'static> {
     let named = CURVES.iter().find(|(_, of)| *of == curve).map(|(oid, _)| AnyRef::from(oid));
     AlgorithmIdentifierRef { oid: EC, parameters: named }
+}
+
+/// The algorithm of an ML-KEM key in a SubjectPublicKeyInfo (RFC 9935 §4).
+pub(crate) fn kem_algorithm(set: Algorithm) -> Option<AlgorithmIdentifierRef<'static>> {
+    let (oid, _) = ML_KEM.iter().find(|(_, of)| *of == set)?;
+    Some(AlgorithmIdentifierRef { oid: *oid, parameters: None })
 }
 
 /// The algorithm of an X25519 key in a SubjectPublicKeyInfo.

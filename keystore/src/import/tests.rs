@@ -63,6 +63,8 @@ fn the_profile_decides_the_defaults() {
         endpoint_binding: EndpointBinding::Pinned,
         derive: true,
         kdf_inputs: crate::key::KdfInputs::default(),
+        compat: Vec::new(),
+        all_signers: false,
         iat_required: false,
         max_age_s: None,
         late_after_s: 3_600,
@@ -99,7 +101,8 @@ fn what_is_stated_is_taken() {
            "paths":["/19/0/0",null],"audience":["a","b"],"path_binding":"off","strip_prefix":true,
            "endpoint_binding":"ignored","kdf":"paperknife-1","iat_required":true,"max_age_s":31536000000,
            "late_after_s":1,"max_future_s":2,"expect_from":3,"max_silence_s":4,"order":"strict","content_format":60,
-           "content_formats":[60],"max_plaintext":5,"max_readings":6"#,
+           "content_formats":[60],"max_plaintext":5,"max_readings":6,
+           "compat":["text-kid","crit-understood:-70001"],"signers":"all""#,
     ));
     let expected = Policy {
         strict_profile: true,
@@ -114,6 +117,8 @@ fn what_is_stated_is_taken() {
         endpoint_binding: EndpointBinding::Ignored,
         derive: true,
         kdf_inputs: crate::key::KdfInputs::default(),
+        compat: vec!["text-kid".to_owned(), "crit-understood:-70001".to_owned()],
+        all_signers: true,
         iat_required: true,
         max_age_s: Some(31_536_000_000),
         late_after_s: 1,

@@ -147,7 +147,7 @@ pub(crate) fn hkdf(
 }
 
 /// `HKDF-Expand(prk, info, length)` (RFC 5869 §2.3).
-fn expand(prk: &Prk, info: &[&[u8]], length: usize) -> Option<Zeroizing<Vec<u8>>> {
+pub(super) fn expand(prk: &Prk, info: &[&[u8]], length: usize) -> Option<Zeroizing<Vec<u8>>> {
     let mut out = Zeroizing::new(vec![0; length]);
     prk.expand(info, Length(length)).and_then(|okm| okm.fill(&mut out)).ok()?;
     Some(out)

@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 
 use crate::key::{Agreement, Algorithm, KeyRef};
 use crate::ops::aead::ContentKey;
-use crate::ops::{Material, Secret, agreement, cbc_mac, kdf, symmetric, unwrap, usable};
+use crate::ops::{Material, Secret, agreement, cbc_mac, decapsulated, kdf, kem, symmetric, unwrap, usable};
 use crate::recipe::{Authentic, Hash, Info, Management, Peer, Start, Step};
 
 /// Whose content key it is.
@@ -64,9 +64,20 @@ fn start<'a>(management: &Management<'a>, content: Algorithm) -> Option<(Secret,
             let origin = sender.map_or(Origin { key, sender: false }, Origin::of_device);
             Some((agreement::secret(private, &public)?, origin, key))
         }
+        Start::Decapsulate { key, algorithm, ciphertext } => {
+            let Material::Decapsulate(private) = &key.0.material else { return None };
+            if !usable(key, algorithm) || !wraps_after_derivation(management.steps) {
+                return None;
+            }
+            Some((kem::decapsulate(private, algorithm, ciphertext)?, Origin { key, sender: false }, key))
+        }
         Start::Device { key, kid_context: _ } => {
             let master = symmetric(key, own_algorithm(management.steps, master_length(key)?, content)?)?;
             Some((master.as_it_is(key)?, Origin::of_device(key), key))
+        }
+        Start::Hpke { to, ciphertext } => {
+            let (secret, _) = decapsulated(&to, &[&[]], ciphertext)?;
+            Some((secret, Origin { key: to.key, sender: false }, to.key))
         }
         Start::Password { key, hash, salt, iterations, length } => {
             let master = symmetric(key, password_algorithm(hash, management.steps)?)?;
@@ -114,6 +125,11 @@ fn followed_by(algorithm: Algorithm, steps: &[Step<'_>]) -> bool {
         (Some(Agreement::WrapDes), [derivation, Step::UnwrapDes { .. }, ..]) => derives(derivation),
         _ => false,
     }
+}
+
+/// RFC 9629 §4: a key derivation, then the key wrap that it names.
+const fn wraps_after_derivation(steps: &[Step<'_>]) -> bool {
+    matches!(steps, [derivation, Step::Unwrap { .. }, ..] if derives(derivation))
 }
 
 const fn derives(step: &Step<'_>) -> bool {

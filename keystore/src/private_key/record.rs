@@ -1,5 +1,5 @@
 //! A key at rest: a deterministic COSE_Key (RFC 9052 §7, RFC 8230 §4, RFC 9964), written and read by this file alone.
-//! Labels: 1 kty, 3 alg (AKP only), 5 Base IV; −1 … −8 by kind; −65537, of the private range, SuppPrivInfo.
+//! Labels: 1 kty, 3 alg (ML-DSA only; ML-KEM has none yet), 5 Base IV; −1 … −8 by kind; −65537, of the private range, SuppPrivInfo.
 
 use std::convert::Infallible;
 
@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use crate::cbor::{self, Writer};
 use crate::key::{Algorithm, Kty};
 use crate::private_key::{
-    Curve, KeyMaterial, Point, RsaPrivate, RsaPublic, Scalar, Secrets, Symmetric, X25519, significant,
+    Curve, Kem, KeyMaterial, Point, RsaPrivate, RsaPublic, Scalar, Secrets, Symmetric, X25519, significant,
 };
 
 const PRIV_OTHER: i32 = -65_537;
@@ -58,6 +58,7 @@ fn write(out: &mut Writer, material: &KeyMaterial, more: u64) -> Result<(), Erro
         KeyMaterial::EcPublic(point) => point_of(out, point, 4 + more)?.ok(),
         KeyMaterial::Ed25519Public(x) => okp(out, 6, x, 3 + more)?.ok(),
         KeyMaterial::Ed448Public(x) => okp(out, 7, x, 3 + more)?.ok(),
+        KeyMaterial::KemPrivate(key) => out.map(2 + more)?.u8(1)?.u8(7)?.i8(-2)?.bytes(&key.private)?.ok(),
         KeyMaterial::RsaPrivate(RsaPrivate { public, secret }) => {
             rsa(out, public, 9 + more)?;
             for (label, bytes) in (3..).zip(secret) {
@@ -129,6 +130,7 @@ impl<'a> Labels<'a> {
                 k: secret(self.bytes(-1)?),
                 base_iv: self.bytes(5).map(secret),
             })),
+            (7, None) if self.alg.is_none() => Kem::new(self.bytes(-2)?).map(KeyMaterial::KemPrivate),
             (7, None) => {
                 let set = Algorithm::from_cose(self.alg?, Kty::Akp)?;
                 Some(KeyMaterial::AkpPublic(set, self.bytes(-1)?.to_vec()))

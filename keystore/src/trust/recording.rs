@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use crate::certificate::Certificate;
 use crate::enrol::{self, Imported, imported};
 use crate::error::AdminError;
-use crate::import::draft::{Draft, jwk_thumbprint};
+use crate::import::draft::{Draft, OFFLINE_PLAINTEXT, jwk_thumbprint};
 use crate::import::{Drafted, Role, pem};
 use crate::records;
 use crate::records::certificate::{CertificateRow, CrlRow};
@@ -105,7 +105,10 @@ impl Recorder<'_> {
         Ok(imported(&row, updated))
     }
 
-    fn anchor(&self, certificate: Certificate, policy: AnchorPolicy) -> Result<Imported, AdminError> {
+    fn anchor(&self, certificate: Certificate, mut policy: AnchorPolicy) -> Result<Imported, AdminError> {
+        if self.offline {
+            policy.stated.max_plaintext.get_or_insert(OFFLINE_PLAINTEXT);
+        }
         let id = certificate.id();
         let anchor = Anchor::new(certificate, policy)
             .ok_or_else(|| AdminError::Invalid(format!("certificate {id} cannot be an anchor: it cannot be read")))?;

@@ -18,8 +18,8 @@ use crate::opening::explain::{Explanation, Variation, explain};
 use super::Failed;
 use super::given::Given;
 
-/// KDF inputs that are bytes, by their place in a record.
-const KDF_INPUTS: [&str; 9] = [
+/// KDF inputs that are bytes, by their place in a record; a base IV goes into the nonce as they go into the key.
+const KDF_INPUTS: [&str; 10] = [
     "party_u/identity",
     "party_u/nonce",
     "party_u/other",
@@ -29,30 +29,7 @@ const KDF_INPUTS: [&str; 9] = [
     "salt",
     "pub_other",
     "priv_other",
-];
-
-/// Numbers and names of content algorithms (RFC 9053 §3, §4).
-const ALGORITHMS: [(i64, &str); 20] = [
-    (1, "A128GCM"),
-    (2, "A192GCM"),
-    (3, "A256GCM"),
-    (4, "HMAC 256/64"),
-    (5, "HMAC 256/256"),
-    (6, "HMAC 384/384"),
-    (7, "HMAC 512/512"),
-    (10, "AES-CCM-16-64-128"),
-    (11, "AES-CCM-16-64-256"),
-    (12, "AES-CCM-64-64-128"),
-    (13, "AES-CCM-64-64-256"),
-    (14, "AES-MAC 128/64"),
-    (15, "AES-MAC 256/64"),
-    (24, "ChaCha20-Poly1305"),
-    (25, "AES-MAC 128/128"),
-    (26, "AES-MAC 256/128"),
-    (30, "AES-CCM-16-128-128"),
-    (31, "AES-CCM-16-128-256"),
-    (32, "AES-CCM-64-128-128"),
-    (33, "AES-CCM-64-128-256"),
+    "base_iv",
 ];
 
 /// What an envelope was opened with.
@@ -71,11 +48,27 @@ pub(super) struct Scene<'a> {
     pub(super) contexts: Vec<Vec<u8>>,
 }
 
+/// One input in place of another, and all that is then opened with.
+struct Change<'a> {
+    input: &'static str,
+    value: String,
+    keys: Vec<Value>,
+    claims: Claims,
+    external_aad: Option<&'a [u8]>,
+    guess: Guess<'a>,
+}
+
 /// Why `sealed` does not open.
 pub(super) fn run(scene: &Scene<'_>, sealed: &Sealed) -> Result<Explanation, Failed> {
     let house = scene.house(&scene.keys)?;
-    let claims: Vec<(&str, String, Claims)> = scene.claims();
-    let variations = scene.claimed(&claims).into_iter().chain(scene.recorded()).chain(scene.guessed());
+    let changes = scene.changes();
+    let variations = changes.iter().filter_map(|change| {
+        let Change { input, value, keys, claims, external_aad, guess } = change;
+        let arrival = Arrival { claims, external_aad: *external_aad, guess: *guess, ..scene.arrival };
+        // A change that makes a record unsound is no remedy.
+        let house = scene.house(keys).ok()?;
+        Some(Variation { input, value: value.clone(), house, arrival })
+    });
     explain(&house, &scene.arrival, sealed, variations).map_err(|failure| Failed::said(failure.to_string()))
 }
 
@@ -91,7 +84,7 @@ fn each_key(file: &Value) -> Vec<&Value> {
 fn with_records(files: &[Value], change: impl Fn(&mut Value)) -> Vec<Value> {
     let mut files = files.to_vec();
     for file in &mut files {
-        match file["keys"].as_array_mut() {
+        match file.get_mut("keys").and_then(Value::as_array_mut) {
             Some(keys) => keys.iter_mut().for_each(&change),
             None => change(file),
         }
@@ -121,96 +114,155 @@ impl<'a> Scene<'a> {
         values.flat_map(texts).collect()
     }
 
-    /// Claims with another path that a record allows, or another endpoint.
-    fn claims(&self) -> Vec<(&'static str, String, Claims)> {
+    /// Nothing changed yet.
+    fn change(&self, input: &'static str, value: &str) -> Change<'a> {
+        Change {
+            input,
+            value: value.to_owned(),
+            keys: self.keys.clone(),
+            claims: self.arrival.claims.clone(),
+            external_aad: self.arrival.external_aad,
+            guess: self.arrival.guess,
+        }
+    }
+
+    fn changes(&'a self) -> Vec<Change<'a>> {
+        let recorded = self.bindings().into_iter().chain(self.algorithms()).chain(self.kdf_inputs());
+        let recorded = recorded.filter(|change| change.keys != self.keys);
+        self.claims().into_iter().chain(recorded).chain(self.guesses()).collect()
+    }
+
+    /// Claims with another path that a record allows, or another endpoint; no external_aad where one is given.
+    fn claims(&'a self) -> Vec<Change<'a>> {
         let base = self.arrival.claims;
-        let paths = self.recorded_values("paths").into_iter();
-        let paths = paths.map(|path| ("path", path.clone(), Claims { path: Some(path), ..base.clone() }));
-        let names = self.recorded_values("endpoint").into_iter().chain(self.recorded_values("device"));
-        let endpoints = names.map(|name| ("endpoint", name.clone(), Claims { endpoint: Some(name), ..base.clone() }));
-        paths.chain(endpoints).collect()
+        let path = |path: &String| Change {
+            claims: Claims { path: Some(path.clone()), ..base.clone() },
+            ..self.change("path", path)
+        };
+        let endpoint = |name: &String| Change {
+            claims: Claims { endpoint: Some(name.clone()), ..base.clone() },
+            ..self.change("endpoint", name)
+        };
+        let mut changes: Vec<_> = self.recorded_values("paths").iter().map(path).collect();
+        let names = &self.recorded_values("endpoint") | &self.recorded_values("device");
+        changes.extend(names.iter().map(endpoint));
+        if self.arrival.external_aad.is_some() {
+            changes.push(Change { external_aad: None, ..self.change("external_aad", "none") });
+        }
+        changes
     }
 
-    fn claimed<'v>(&'v self, claims: &'v [(&'static str, String, Claims)]) -> Vec<Variation<'v>>
-    where
-        'a: 'v,
-    {
-        let of = |(input, value, claims): &'v (&'static str, String, Claims)| {
-            let house = self.house(&self.keys).ok()?;
-            Some(Variation { input, value: value.clone(), house, arrival: Arrival { claims, ..self.arrival } })
-        };
-        claims.iter().filter_map(of).collect()
+    /// One member of the keys' records in place of another.
+    fn recorded(&self, input: &'static str, value: &str, place: &'static str, to: &Value) -> Change<'a> {
+        Change { keys: with_records(&self.keys, |key| set(key, place, to)), ..self.change(input, value) }
     }
 
-    /// The keys with one member of their records changed.
-    fn recorded(&self) -> Vec<Variation<'_>> {
-        let mut changes: Vec<(&'static str, String, Vec<Value>)> = Vec::new();
-        let mut change = |input, value: &str, member: &'static str, to: Value| {
-            let changed = with_records(&self.keys, |key| set(key, member, &to));
-            changes.push((input, value.to_owned(), changed));
-        };
+    /// What a profile's binding is made of, and where keys come from.
+    fn bindings(&self) -> Vec<Change<'a>> {
+        let mut changes = Vec::new();
         for audience in self.recorded_values("audience").iter().chain(&self.audience) {
-            change("audience", audience, "audience", json!([audience]));
+            changes.push(self.recorded("audience", audience, "audience", &json!([audience])));
         }
         let claimed = self.arrival.claims.endpoint.iter().cloned();
         for name in self.recorded_values("device").into_iter().chain(claimed) {
-            change("endpoint of the record", &name, "endpoint", json!(name));
+            changes.push(self.recorded("endpoint of the record", &name, "endpoint", &json!(name)));
         }
-        change("paths of the record", "any", "paths", Value::Null);
-        for (_, name) in ALGORITHMS {
-            change("algs of the record", name, "algs", json!([name]));
-        }
+        changes.push(self.recorded("paths of the record", "any", "paths", &Value::Null));
+        changes
+    }
+
+    /// Each algorithm, for the keys that it fits.
+    fn algorithms(&self) -> Vec<Change<'a>> {
+        let of = |algorithm: &Algorithm| {
+            let name = algorithm.name();
+            let keys = with_records(&self.keys, |key| {
+                let mut changed = key.clone();
+                set(&mut changed, "algs", &json!([name]));
+                if self.house(std::slice::from_ref(&changed)).is_ok() {
+                    *key = changed;
+                }
+            });
+            Change { keys, ..self.change("algs of the record", name) }
+        };
+        Algorithm::ALL.iter().map(of).collect()
+    }
+
+    /// What goes into a derivation: none, or what another record has at that place; and the parties the other way round.
+    fn kdf_inputs(&self) -> Vec<Change<'a>> {
+        let mut changes = Vec::new();
         for place in KDF_INPUTS {
-            change(place, "none", place, Value::Null);
-            for value in self.recorded_values(place) {
-                change(place, &value, place, json!(value));
+            let recorded = self.recorded_values(place);
+            let values = recorded.iter().map(|value| (value.as_str(), json!(value)));
+            for (value, to) in std::iter::once(("none", Value::Null)).chain(values) {
+                changes.push(self.recorded(place, value, place, &to));
+                // Keys of other layers derive without any of it.
+                let some = with_records(&self.keys, |key| {
+                    if derives(key) {
+                        set(key, place, &to)
+                    }
+                });
+                changes.push(Change { keys: some, ..self.change(place, value) });
             }
         }
-        let variation = |(input, value, keys): (&'static str, String, Vec<Value>)| {
-            // A change that makes a record unsound is no remedy.
-            let house = self.house(&keys).ok()?;
-            Some(Variation { input, value, house, arrival: self.arrival })
-        };
-        changes.into_iter().filter(|(_, _, keys)| *keys != self.keys).filter_map(variation).collect()
+        let swapped = with_records(&self.keys, |key| {
+            let Some(record) = key["paperknife"].as_object_mut() else { return };
+            let (u, v) = (record.remove("party_u"), record.remove("party_v"));
+            record.extend(v.map(|v| ("party_u".to_owned(), v)));
+            record.extend(u.map(|u| ("party_v".to_owned(), u)));
+        });
+        changes.push(Change { keys: swapped, ..self.change("party_u and party_v", "each in the other's place") });
+        let derived = |key: &mut Value| set(key, "kdf", &json!("paperknife-1"));
+        let as_it_is = |key: &mut Value| key["paperknife"]["kdf"] = Value::Null;
+        changes.push(Change { keys: with_records(&self.keys, derived), ..self.change("kdf", "paperknife-1") });
+        changes.push(Change { keys: with_records(&self.keys, as_it_is), ..self.change("kdf", "none") });
+        changes
     }
 
     /// Another content algorithm or kid context than the envelope says.
-    fn guessed(&self) -> Vec<Variation<'_>> {
+    fn guesses(&'a self) -> Vec<Change<'a>> {
         let allowed = self.recorded_values("algs");
-        let named = ALGORITHMS.iter().filter(|(_, name)| allowed.is_empty() || allowed.contains(*name));
-        let algorithms = named
-            .map(|(id, name)| ("algorithm", (*name).to_owned(), Guess { algorithm: Some(*id), ..Guess::default() }));
-        let none = std::iter::once(("kid context", "none".to_owned(), None));
-        let given = self.contexts.iter().map(|context| ("kid context", hex::encode(context), Some(context.as_slice())));
-        let contexts = none
-            .chain(given)
-            .map(|(input, value, context)| (input, value, Guess { kid_context: Some(context), ..Guess::default() }));
-        let variation = |(input, value, guess)| {
-            let house = self.house(&self.keys).ok()?;
-            Some(Variation { input, value, house, arrival: Arrival { guess, ..self.arrival } })
+        let content = Algorithm::ALL.iter().filter(|of| of.cose().is_some() && (of.is_aead() || of.is_mac()));
+        let content = content.filter(|algorithm| allowed.is_empty() || allowed.contains(algorithm.name()));
+        let algorithm = |algorithm: &Algorithm| {
+            let guess = Guess { algorithm: algorithm.cose(), ..Guess::default() };
+            Change { guess, ..self.change("algorithm", algorithm.name()) }
         };
-        algorithms.chain(contexts).filter_map(variation).collect()
+        let context = |context: Option<&'a [u8]>| {
+            let value = context.map_or("none".to_owned(), hex::encode);
+            let guess = Guess { kid_context: Some(context), ..Guess::default() };
+            Change { guess, ..self.change("kid context", &value) }
+        };
+        let given = self.contexts.iter().map(|context| Some(context.as_slice()));
+        content.map(algorithm).chain(std::iter::once(None).chain(given).map(context)).collect()
     }
+}
+
+/// Whether a key's record states an input of a derivation.
+fn derives(key: &Value) -> bool {
+    KDF_INPUTS.iter().any(|place| key["paperknife"].pointer(&format!("/{place}")).is_some())
 }
 
 /// Sets a member of a key's record, `party/member` for one of a party's; null removes it.
 fn set(key: &mut Value, place: &str, to: &Value) {
-    let Some(key) = key.as_object_mut() else { return };
     if place == "algs" {
-        key.remove("alg");
+        key.as_object_mut().map(|key| key.remove("alg"));
     }
-    let record = key.entry("paperknife").or_insert_with(|| json!({}));
-    let (parent, member) = match place.split_once('/') {
-        Some((parent, member)) => match record.get_mut(parent) {
-            Some(party) => (party, member),
-            None => return,
-        },
-        None => (record, place),
+    let (parents, member) = match place.split_once('/') {
+        Some((party, member)) => (vec!["paperknife", party], member),
+        None => (vec!["paperknife"], place),
     };
-    let Some(parent) = parent.as_object_mut() else { return };
+    let mut at = key;
+    for parent in parents {
+        let Some(members) = at.as_object_mut() else { return };
+        if to.is_null() && !members.contains_key(parent) {
+            return;
+        }
+        at = members.entry(parent).or_insert_with(|| json!({}));
+    }
+    let Some(members) = at.as_object_mut() else { return };
     match to {
-        Value::Null => drop(parent.remove(member)),
-        value => drop(parent.insert(member.to_owned(), value.clone())),
+        Value::Null => drop(members.remove(member)),
+        value => drop(members.insert(member.to_owned(), value.clone())),
     }
 }
 

@@ -534,6 +534,30 @@ const fn certicom(number: u8) -> Hash {
     }
 }
 
+/// ML-KEM (RFC 9936 §2.1), by the number of its parameter set; none: not implemented.
+pub(super) fn kem(identifier: &Identifier<'_>) -> Result<Option<u16>, Fault> {
+    let set = match identifier.is() {
+        (Arc::Nist, [4, 1]) => 512,
+        (Arc::Nist, [4, 2]) => 768,
+        (Arc::Nist, [4, 3]) => 1024,
+        _ => return Ok(None),
+    };
+    identifier.none()?;
+    Ok(Some(set))
+}
+
+/// HKDF (RFC 8619 §2) by its hash; none: not implemented.
+pub(super) fn hkdf(identifier: &Identifier<'_>) -> Result<Option<Hash>, Fault> {
+    let hash = match identifier.is() {
+        (Arc::Smime, [3, 28]) => Hash::Sha256,
+        (Arc::Smime, [3, 29]) => Hash::Sha384,
+        (Arc::Smime, [3, 30]) => Hash::Sha512,
+        _ => return Ok(None),
+    };
+    identifier.none()?;
+    Ok(Some(hash))
+}
+
 /// PBKDF2 and what its key unwraps (RFC 3211).
 #[derive(Clone, Debug)]
 pub struct Password {

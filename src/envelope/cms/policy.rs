@@ -208,6 +208,7 @@ impl Policy<'_> {
                     hash => self.hash(Some(hash)),
                 }
             }
+            Way::Encapsulation(encapsulation) => self.triple_des(encapsulation.wrap == Wrap::TripleDes),
             Way::Kek(_, wrap) => self.triple_des(*wrap == Wrap::TripleDes),
             Way::Other(what) => Err(Fault::unsupported(what)),
             Way::Password(password) => self.password(password),

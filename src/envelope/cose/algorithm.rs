@@ -17,6 +17,8 @@ pub enum Kind {
         /// Key.
         key: u16,
     },
+    /// HPKE to the receiver's public key (draft-ietf-cose-hpke): no content key, no nonce.
+    Hpke,
     /// Message authentication.
     Mac {
         /// Key.
@@ -56,6 +58,8 @@ pub enum Management {
         /// KEK.
         kek: u16,
     },
+    /// HPKE to the receiver's public key.
+    Hpke,
     /// RSAES-OAEP.
     Transport,
 }
@@ -101,7 +105,7 @@ impl Management {
 impl Algorithm {
     /// The algorithm of that number.
     pub fn of(id: i64) -> Option<&'static Self> {
-        REGISTRY.iter().find(|algorithm| algorithm.id == id)
+        REGISTRY.iter().chain(HPKE).find(|algorithm| algorithm.id == id)
     }
 
     /// Bits of the key that it takes: keyDataLength of whatever derives one for it (RFC 9053 §5.2).
@@ -109,7 +113,7 @@ impl Algorithm {
         match self.kind {
             Kind::Aead { key, .. } | Kind::Cipher { key } | Kind::Mac { key } => Some(key as u64 * 8),
             Kind::Management(Management::Wrap { kek }) => Some(kek as u64 * 8),
-            Kind::Signature | Kind::Management(_) => None,
+            Kind::Hpke | Kind::Signature | Kind::Management(_) => None,
         }
     }
 }
@@ -211,3 +215,24 @@ const REGISTRY: &[Algorithm] = &[
     management(-41, "RSAES-OAEP w/ SHA-256", Management::Transport),
     management(-42, "RSAES-OAEP w/ SHA-512", Management::Transport),
 ];
+
+/// With the cargo feature `hpke`: the integrated form, then the one that brings a content key (draft-ietf-cose-hpke). The
+/// suites on X448 (43, 44, 51, 52) are not supported.
+const HPKE: &[Algorithm] = if cfg!(feature = "hpke") {
+    &[
+        row(35, "HPKE-0", Kind::Hpke),
+        row(37, "HPKE-1", Kind::Hpke),
+        row(39, "HPKE-2", Kind::Hpke),
+        row(41, "HPKE-3", Kind::Hpke),
+        row(42, "HPKE-4", Kind::Hpke),
+        row(45, "HPKE-7", Kind::Hpke),
+        management(46, "HPKE-0-KE", Management::Hpke),
+        management(47, "HPKE-1-KE", Management::Hpke),
+        management(48, "HPKE-2-KE", Management::Hpke),
+        management(49, "HPKE-3-KE", Management::Hpke),
+        management(50, "HPKE-4-KE", Management::Hpke),
+        management(53, "HPKE-7-KE", Management::Hpke),
+    ]
+} else {
+    &[]
+};

@@ -84,11 +84,11 @@ impl Message {
         }
         shown.put("content_type", headers.content_type.as_ref(), content_type);
         shown.put("typ", headers.typ.as_ref(), content_type);
-        shown.put(
-            "claims",
-            headers.claims.as_ref(),
-            |claims| json!({"sub": claims.sub, "aud": claims.aud.first(), "iat": claims.iat}),
-        );
+        shown.put("claims", headers.claims.as_ref(), |claims| {
+            let iss = claims.token.as_ref().and_then(|token| token.iss.as_deref());
+            json!({"iss": iss, "sub": claims.sub, "aud": audience(&claims.aud), "exp": claims.exp,
+                    "nbf": claims.nbf, "iat": claims.iat})
+        });
         shown.put("ephemeral_key", headers.ephemeral.as_ref(), |key| self.describe_key(key));
         for (label, header) in &headers.rare {
             shown.put(rare_name(*label), Some(header), |rare| self.describe_rare(rare));
@@ -111,7 +111,9 @@ impl Message {
         match rare {
             Rare::Certificates(all) => json!(all.iter().map(|der| hex::encode(self.slice(der))).collect::<Vec<_>>()),
             Rare::Party(field) => json!(minicbor::display(self.slice(field)).to_string()),
-            Rare::Salt(bytes) | Rare::StaticKeyId(bytes) => json!(hex::encode(self.slice(bytes))),
+            Rare::Encapsulated(bytes) | Rare::PskId(bytes) | Rare::Salt(bytes) | Rare::StaticKeyId(bytes) => {
+                json!(hex::encode(self.slice(bytes)))
+            }
             Rare::StaticKey(key) => self.describe_key(key),
             Rare::Thumbprint(of) => json!({"alg_id": of.algorithm, "digest_hex": hex::encode(self.slice(&of.digest))}),
             Rare::Url(text) => json!(String::from_utf8_lossy(self.slice(text))),
@@ -147,6 +149,8 @@ const fn rare_name(label: i64) -> &'static str {
         35 => "x5u",
         -2 => "static_key",
         -3 => "static_key_id_hex",
+        -4 => "encapsulated_key_hex",
+        -5 => "psk_id_hex",
         -20 => "salt_hex",
         -21 => "party_u_identity",
         -22 => "party_u_nonce",
@@ -170,6 +174,14 @@ fn alg_id(headers: &Headers) -> Option<i64> {
 
 fn name(headers: &Headers) -> Option<&'static str> {
     alg_id(headers).and_then(Algorithm::of).map(|algorithm| algorithm.name)
+}
+
+/// One is a text, several are a list.
+fn audience(all: &[String]) -> Value {
+    match all {
+        [] | [_] => json!(all.first()),
+        several => json!(several),
+    }
 }
 
 fn content_type(value: &ContentType) -> Value {

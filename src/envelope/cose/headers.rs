@@ -12,7 +12,7 @@ use super::countersign::{self, Countersignature};
 use super::key::{self, PublicKey};
 use super::x509::{self, Certificates, Thumbprint};
 use crate::envelope::{Claims, Fault};
-use crate::item::{Compat, ContentType, Departure, Reason};
+use crate::item::{Compat, ContentType, Departure, Reason, Timestamp, Token};
 
 /// Most labels in crit (cose.md §6).
 const CRIT: u64 = 16;
@@ -20,8 +20,14 @@ const CRIT: u64 = 16;
 const KID: usize = 256;
 /// Longest text claim, bytes.
 const CLAIM: usize = 1024;
+/// Most audiences of a token.
+const AUDIENCES: u64 = 16;
+/// Seconds to the end of the year 9999.
+const FURTHEST: i64 = 253_402_300_799;
 /// Longest salt and party field, bytes.
 const FIELD: usize = 1024;
+/// Whether the labels of HPKE are read.
+const HPKE: bool = cfg!(feature = "hpke");
 
 /// Where a header stood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,8 +79,12 @@ impl std::fmt::Display for Label {
 pub enum Rare {
     /// 32 x5bag, 33 x5chain, −29 x5chain-sender.
     Certificates(Certificates),
+    /// −4: the key that HPKE encapsulated.
+    Encapsulated(Range<usize>),
     /// −21 … −26: identity, nonce, other of party U, then of party V; the encoded value.
     Party(Range<usize>),
+    /// −5: the name of a pre-shared key of HPKE.
+    PskId(Range<usize>),
     /// −20.
     Salt(Range<usize>),
     /// −2: the sender's static key.
@@ -171,6 +181,24 @@ impl Headers {
         match self.rare(-3)? {
             Rare::StaticKeyId(id) => Some(id),
             _ => None,
+        }
+    }
+
+    /// −4.
+    pub fn encapsulated(&self) -> Option<&Range<usize>> {
+        match self.rare(-4)? {
+            Rare::Encapsulated(key) => Some(key),
+            _ => None,
+        }
+    }
+
+    /// HPKE has an encapsulated key; with a pre-shared key beside it is another mode (RFC 9180 §5.1.2), which is not
+    /// supported.
+    pub(super) fn check_encapsulated(&self) -> Result<(), Fault> {
+        match (self.encapsulated(), self.rare(-5)) {
+            (_, Some(_)) => Err(Fault::unsupported("HPKE with a pre-shared key")),
+            (None, _) => Err(Fault::malformed("no encapsulated key")),
+            (Some(_), None) => Ok(()),
         }
     }
 
@@ -280,6 +308,7 @@ impl Entry<'_, '_, '_> {
             -1 if self.reading.level == Level::Recipient => {
                 set(&mut self.headers.ephemeral, key::read(decoder, base)?, bucket)
             }
+            -5 | -4 if HPKE && matches!(self.reading.level, Level::Body | Level::Recipient) => self.rare(number),
             -29..=-20 | -3 | -2 if self.reading.level == Level::Recipient => self.rare(number),
             _ => self.unknown(label),
         }
@@ -293,6 +322,8 @@ impl Entry<'_, '_, '_> {
             35 | -28 => Rare::Url(x509::url(decoder, base)?),
             -2 => Rare::StaticKey(key::read(decoder, base)?),
             -3 => Rare::StaticKeyId(byte_string(decoder, base, 1..=KID)?),
+            -4 => Rare::Encapsulated(byte_string(decoder, base, 1..=FIELD)?),
+            -5 => Rare::PskId(byte_string(decoder, base, 1..=FIELD)?),
             -20 => Rare::Salt(byte_string(decoder, base, 0..=FIELD)?),
             // a nonce may be a number (RFC 9053 §5.2)
             -22 | -25 if !matches!(decoder.datatype(), Ok(Type::Bytes)) => {
@@ -421,24 +452,32 @@ pub(super) fn sized(
     Ok(end - length..end)
 }
 
+/// CWT claims (RFC 8392 §3.1, RFC 9597).
 fn claims(decoder: &mut Decoder<'_>) -> Result<Claims, Fault> {
     const FAULT: Fault = Fault::malformed("claims are a map");
     let entries = decoder.map().ok().flatten().ok_or(FAULT)?;
-    let mut claims = Claims::default();
+    let (mut claims, mut token) = (Claims::default(), Token::default());
     for _ in 0..entries {
         let label = label(decoder)?;
         let value = decoder.position();
-        if claim(&mut claims, &label, decoder).is_none() {
-            claims.faulty = true;
+        if profile_claim(&mut claims, &label, decoder).is_some() {
+            continue;
+        }
+        claims.faulty = true;
+        decoder.set_position(value);
+        if token_claim(&mut claims, &mut token, &label, decoder).is_none() {
             decoder.set_position(value);
             decoder.skip().map_err(|_| FAULT)?;
         }
     }
+    token.sub.clone_from(&claims.sub);
+    let told = token.iss.is_some() || token.exp.is_some() || token.nbf.is_some();
+    claims.token = told.then_some(token);
     Ok(claims)
 }
 
-/// Reads one claim; none where it is not of its type, or none of the profile's (profile.md §2).
-fn claim(claims: &mut Claims, label: &Label, decoder: &mut Decoder<'_>) -> Option<()> {
+/// Reads one claim of the profile; none where it is not of its type, or none of the profile's (profile.md §2).
+fn profile_claim(claims: &mut Claims, label: &Label, decoder: &mut Decoder<'_>) -> Option<()> {
     match label {
         Label::Int(2) => claims.sub = Some(claim_text(decoder)?),
         Label::Int(3) => claims.aud = vec![claim_text(decoder)?],
@@ -449,6 +488,37 @@ fn claim(claims: &mut Claims, label: &Label, decoder: &mut Decoder<'_>) -> Optio
         _ => return None,
     }
     Some(())
+}
+
+/// Reads one claim that other tokens have; none where it is not of its type, or not known.
+fn token_claim(claims: &mut Claims, token: &mut Token, label: &Label, decoder: &mut Decoder<'_>) -> Option<()> {
+    match label {
+        Label::Int(1) => token.iss = Some(claim_text(decoder)?),
+        Label::Int(3) => claims.aud = audience(decoder)?,
+        Label::Int(4) => claims.exp = Some(numeric_date(decoder)?),
+        Label::Int(5) => claims.nbf = Some(numeric_date(decoder)?),
+        Label::Int(6) => claims.iat = Some(numeric_date(decoder)?),
+        _ => return None,
+    }
+    token.exp = claims.exp.map(Timestamp::from_seconds);
+    token.nbf = claims.nbf.map(Timestamp::from_seconds);
+    Some(())
+}
+
+/// Several audiences (RFC 7519 §4.1.3), at most as many labels as a bucket has.
+fn audience(decoder: &mut Decoder<'_>) -> Option<Vec<String>> {
+    let count = decoder.array().ok()??;
+    (1..=AUDIENCES).contains(&count).then_some(())?;
+    (0..count).map(|_| claim_text(decoder)).collect()
+}
+
+/// An integer or a float (RFC 8392 §2), seconds since the epoch, as far as a time reaches.
+fn numeric_date(decoder: &mut Decoder<'_>) -> Option<i64> {
+    let seconds = match decoder.datatype().ok()? {
+        Type::F16 | Type::F32 | Type::F64 => decoder.f64().ok()?.floor(),
+        _ => return decoder.i64().ok().filter(|seconds| seconds.abs() <= FURTHEST),
+    };
+    (seconds.abs() <= FURTHEST as f64).then_some(seconds as i64)
 }
 
 fn claim_text(decoder: &mut Decoder<'_>) -> Option<String> {

@@ -129,6 +129,7 @@ impl Recipient {
                 let detail = "algorithm of a recipient in the unprotected header";
                 return Some(Fault { reason: Reason::AlgNotProtected, detail });
             }
+            _ if management == Management::Hpke => return self.headers.check_encapsulated().err(),
             _ if management.agrees() && !self.names_peer(management) => "no key to agree with",
             _ => return None,
         };

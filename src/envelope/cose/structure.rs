@@ -149,6 +149,30 @@ impl Message {
         due && !salted && !nonced && headers.salt().is_none() && headers.party(-22).is_none()
     }
 
+    /// Recipient_structure of the recipient at the end of a way: the `info` of its HPKE (draft-ietf-cose-hpke). None where
+    /// there is nothing that it brings a key for.
+    pub fn hpke_info(&self, way: Way) -> Option<Vec<u8>> {
+        let along = self.along(way);
+        let (recipient, above) = along.split_last()?;
+        let next = match above.last() {
+            Some(above) => above.algorithm()?,
+            None => self.algorithm()?,
+        };
+        let protected = verbatim(self.slice(&recipient.protected));
+        let mut out = Vec::with_capacity(32 + protected.len());
+        let mut encoder = Encoder::new(&mut out);
+        // Writing to a Vec does not fail.
+        let _ = encoder
+            .array(4)
+            .and_then(|e| e.str("HPKE Recipient")?.i64(next.id)?.bytes(protected)?.bytes(&[]).map(|_| ()));
+        Some(out)
+    }
+
+    /// Whether the content is sealed to the receiver's public key itself.
+    pub fn is_encapsulated(&self) -> bool {
+        self.algorithm().is_some_and(|algorithm| algorithm.kind == Kind::Hpke)
+    }
+
     /// Whether the content is encrypted without authentication.
     pub fn is_unauthenticated(&self) -> bool {
         self.algorithm().is_some_and(|algorithm| matches!(algorithm.kind, Kind::Cipher { .. }))

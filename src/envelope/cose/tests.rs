@@ -9,6 +9,7 @@ use crate::envelope::{Fault, Limits, Reading};
 use crate::item::{Compat, CoseType, Reason};
 
 mod coset;
+mod worst;
 
 fn parse_hex(hex: &str) -> Result<Message, Fault> {
     let bytes: Arc<[u8]> = hex::decode(hex.replace(' ', "")).unwrap().into();

@@ -8,7 +8,7 @@ use crate::envelope::Binding;
 use crate::envelope::cose::{Message, Place, Way};
 use crate::guard::admit::binding::Expected;
 use crate::guard::admit::cose::fitness::Fitness;
-use crate::guard::admit::{each, usable};
+use crate::guard::admit::{allows, each, usable};
 use crate::guard::{Arrival, Denied};
 use crate::item::{ContentType, CoseType, Departure, Format, Reason};
 
@@ -167,7 +167,7 @@ fn attempt(message: &Message, candidate: Candidate, arrival: &Arrival<'_>) -> Re
     usable(fitness.fits(&key), &key, Format::Cose, arrival)?;
     fitness.allowed(&key, arrival)?;
     shape_allowed(message, policy)?;
-    let unchecked = arrival.compat.allows(Departure::KdfNoNonce);
+    let unchecked = allows(Departure::KdfNoNonce, &key, arrival.compat);
     let kdf_context = kdf::context(message, way, &key, unchecked)?;
     let bound = bound(message, &key, arrival);
     let (algorithm, management) = (fitness.content, fitness.management);

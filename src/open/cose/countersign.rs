@@ -9,6 +9,7 @@ use keystore::{Keystore, OpenError};
 
 use crate::envelope::Binding;
 use crate::envelope::cose::{Countersignature, Message, Target};
+use crate::guard::admit::allows;
 use crate::item::{Compat, Countersigned, Departure};
 
 /// Checks each countersignature of a message with at most `spare` public-key operations.
@@ -20,12 +21,8 @@ pub(super) fn verify(
     compat: &Compat,
     spare: usize,
 ) -> Result<Vec<Countersigned>, OpenError> {
-    let mut check = Check { message, binding, tenant, keystore, spare };
-    let each = message.countersignatures().map(|(target, countersignature)| {
-        let checked = !countersignature.is_old() || compat.allows(Departure::CountersignV1);
-        if checked { check.one(target, countersignature) } else { Ok(check.report(target, countersignature)) }
-    });
-    each.collect()
+    let mut check = Check { message, binding, tenant, keystore, compat, spare };
+    message.countersignatures().map(|(target, countersignature)| check.one(target, countersignature)).collect()
 }
 
 struct Check<'a> {
@@ -33,6 +30,7 @@ struct Check<'a> {
     binding: &'a Binding,
     tenant: &'a str,
     keystore: &'a Keystore,
+    compat: &'a Compat,
     spare: usize,
 }
 
@@ -53,7 +51,8 @@ impl Check<'_> {
 
     fn one(&mut self, target: Target, of: &Countersignature) -> Result<Countersigned, OpenError> {
         let mut report = self.report(target, of);
-        let keys = self.keystore.find(self.tenant, report.kid.as_deref().map(Name::Kid))?;
+        let mut keys = self.keystore.find(self.tenant, report.kid.as_deref().map(Name::Kid))?;
+        keys.retain(|key| !of.is_old() || allows(Departure::CountersignV1, key, self.compat));
         let message = self.message.countersigned(target, of, self.binding);
         for (key, algorithm) in keys.iter().flat_map(|key| algorithms(of, key).into_iter().map(move |alg| (key, alg))) {
             if self.spare == 0 {

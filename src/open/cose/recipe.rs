@@ -5,10 +5,13 @@
 //! strongroom uses what the envelope holds.
 
 use keystore::key::{Algorithm, Kty};
-use keystore::recipe::{Authentic, EcY, Hash, Info, Management, Nonce, Peer, Point, Recipe, Start, Step, Under};
+use keystore::recipe::{
+    Authentic, EcY, Encapsulated, Hash, Info, Management, Nonce, Peer, Point, Recipe, Start, Step, Under,
+};
 use keystore::{Keystore, OpenError};
 
 use crate::envelope::Binding;
+use crate::envelope::cose::headers::Headers;
 use crate::envelope::cose::{self, Curve, Message, Ordinate, PublicKey, Recipient};
 use crate::guard::admit::cose::{Attempt, Peer as Side};
 use crate::item::CoseType;
@@ -28,7 +31,12 @@ pub(super) fn run(
     if message.structure().signs() {
         return keystore.run(&Recipe::Verify { key: attempt.key(), algorithm, messages, signature: tag });
     }
-    let (start, steps) = manage(message, attempt).ok_or(OpenError::Rejected)?;
+    if message.is_encapsulated() {
+        let to = encapsulated(message, attempt, message.headers(), &[]).ok_or(OpenError::Rejected)?;
+        return keystore.run(&Recipe::DecryptHpke { to, aads: messages, ciphertext: message.content() });
+    }
+    let info = message.hpke_info(way).unwrap_or_default();
+    let (start, steps) = manage(message, attempt, &info).ok_or(OpenError::Rejected)?;
     let management = Management { start, steps: &steps };
     let ciphertext = message.content();
     keystore.run(&match message.structure() {
@@ -52,9 +60,21 @@ pub(super) fn nonce(message: &Message) -> &[u8] {
     headers.iv.as_ref().or(headers.partial_iv.as_ref()).map_or(&[], |header| message.slice(&header.value))
 }
 
+/// What was encapsulated to the attempt's key.
+fn encapsulated<'a>(
+    message: &'a Message,
+    attempt: &'a Attempt,
+    headers: &Headers,
+    info: &'a [u8],
+) -> Option<Encapsulated<'a>> {
+    let number = headers.alg.as_ref()?.value?;
+    let encapsulated = message.slice(headers.encapsulated()?);
+    Some(Encapsulated { key: attempt.key(), algorithm: by_number(number)?, encapsulated, info })
+}
+
 /// Key management along the attempt's way: the recipient at its end begins, those above unwrap. None where the envelope
-/// lacks what its algorithm takes.
-fn manage<'a>(message: &'a Message, attempt: &'a Attempt) -> Option<(Start<'a>, Vec<Step<'a>>)> {
+/// lacks what its algorithm takes. `info` is what HPKE is bound to.
+fn manage<'a>(message: &'a Message, attempt: &'a Attempt, info: &'a [u8]) -> Option<(Start<'a>, Vec<Step<'a>>)> {
     let key = attempt.key();
     let along = message.along(attempt.way());
     let Some((leaf, above)) = along.split_last() else {
@@ -75,6 +95,10 @@ fn manage<'a>(message: &'a Message, attempt: &'a Attempt) -> Option<(Start<'a>, 
         cose::Management::AgreeWrap { wrap, .. } => {
             let unwrap = Step::Unwrap { algorithm: by_number(i64::from(wrap))?, wrapped };
             (agree(message, attempt, leaf, own)?, vec![hkdf(message, attempt, leaf, own)?, unwrap])
+        }
+        cose::Management::Hpke => {
+            let to = encapsulated(message, attempt, leaf.headers(), info)?;
+            (Start::Hpke { to, ciphertext: wrapped }, Vec::new())
         }
         cose::Management::Transport => {
             (Start::Transport { key, algorithm: by_number(own.id)?, label: &[], ciphertext: wrapped }, Vec::new())

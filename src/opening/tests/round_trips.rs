@@ -136,6 +136,7 @@ fn signer(algorithm: Signature) -> Signer {
         Signature::Es512 | Signature::Esp512 => "p521",
         Signature::Es256k => "k256",
         Signature::EdDsa | Signature::Ed25519 => "ed25519",
+        Signature::Ed448 => "ed448",
         Signature::MlDsa44 => "mldsa44",
         Signature::MlDsa65 => "mldsa65",
         Signature::MlDsa87 => "mldsa87",
@@ -177,7 +178,30 @@ fn structures() -> Vec<(String, Structure)> {
     }
     let wrapped: Vec<_> = ways().into_iter().filter(|way| !way.management.stands_alone()).collect();
     let recipients = wrapped.iter().take(12).map(|way| way.recipient()).collect();
+    #[cfg(feature = "hpke")]
+    all.extend(encapsulated());
     all.push(("Encrypt to twelve".to_owned(), Structure::Encrypt(Encryption::A128Gcm, Nonce::Random, recipients)));
+    all
+}
+
+/// Each suite of HPKE, with the content and with its key.
+#[cfg(feature = "hpke")]
+fn encapsulated() -> Vec<(String, Structure)> {
+    use paperknife_device::cose::hpke::Hpke;
+    let mut all = Vec::new();
+    for &hpke in Hpke::ALL {
+        let receiver = || match hpke {
+            Hpke::Hpke0 | Hpke::Hpke7 => key("p256"),
+            Hpke::Hpke1 => key("p384"),
+            Hpke::Hpke2 => key("p521"),
+            Hpke::Hpke3 | Hpke::Hpke4 => key("x25519"),
+        };
+        all.push((hpke.name().to_owned(), Structure::HpkeEncrypt0(hpke, receiver())));
+        for algorithm in encryptions() {
+            let structure = Structure::HpkeEncrypt(algorithm, Nonce::Random, vec![(hpke, receiver())]);
+            all.push((format!("{}-KE {}", hpke.name(), algorithm.name()), structure));
+        }
+    }
     all
 }
 
@@ -185,6 +209,10 @@ const fn cose_type(structure: &Structure) -> CoseType {
     match structure {
         Structure::Encrypt(..) => CoseType::Encrypt,
         Structure::Encrypt0(..) => CoseType::Encrypt0,
+        #[cfg(feature = "hpke")]
+        Structure::HpkeEncrypt(..) => CoseType::Encrypt,
+        #[cfg(feature = "hpke")]
+        Structure::HpkeEncrypt0(..) => CoseType::Encrypt0,
         Structure::Mac(..) => CoseType::Mac,
         Structure::Mac0(..) => CoseType::Mac0,
         Structure::Sign(_) => CoseType::Sign,
@@ -203,7 +231,7 @@ fn opener(structure: &Structure) -> &'static House {
 /// What the gateway finds in a message, with what the caller supplies beside it.
 fn open(house: &House, made: &Made, external_aad: &[u8], named: Option<CoseType>) -> Finding {
     let mut compat = Compat::default();
-    compat.allow("rsa-oaep-sha1").unwrap();
+    ["ed448", "rsa-oaep-sha1"].iter().for_each(|name| compat.allow(name).unwrap());
     let claims = Claims::default();
     let arrival = Arrival {
         relay: "",

@@ -350,3 +350,105 @@ fn countersignatures_are_reported_where_their_key_is_known_and_prove_no_sender()
         assert!(settled.facts().proven.countersignatures.is_empty());
     }
 }
+
+#[test]
+fn what_a_keys_record_allows_reaches_no_other_keys_message() {
+    let unprotected = |kid: &[u8], key: &[u8]| {
+        let structure = Structure::Encrypt0(Encryption::A128Gcm, Nonce::Random, Key::symmetric(key).named(kid));
+        let mut message = Message::new(structure);
+        message.headers.unprotected = Headers::new().integer(label::ALG, 1);
+        message
+    };
+    let sealed = |message: Message| message.seal(CONTENT, &mut SysRng).unwrap().bytes;
+    let departing = oct("a", &K16, "A128GCM", &json!({"compat": ["unprotected-alg"]}));
+    let gateway = ec("gw", OURS, true, &json!({}));
+    let desk = Desk { compat: &[], ..Desk::of(&[departing, oct("b", &K32[..16], "A128GCM", &json!({})), gateway]) };
+    assert_eq!(desk.why(&sealed(unprotected(b"a", &K16))), None, "its own record allows it");
+    assert_eq!(desk.why(&sealed(unprotected(b"b", &K32[..16]))), Some(Reason::AlgNotProtected), "another key");
+    assert_eq!(desk.why(&sealed(unprotected(b"c", &K16))), Some(Reason::AlgNotProtected), "a key that is not known");
+    let outer = || {
+        let recipients = vec![agreed(Management::EcdhEsA128Kw, ephemeral())];
+        let mut outer = Message::new(Structure::Encrypt(Encryption::A128Gcm, Nonce::Random, recipients));
+        outer.headers.protected = Headers::new().integer(label::CONTENT_TYPE, 16);
+        outer
+    };
+    let within = |message: Message| message.seal_within(&outer(), CONTENT, &mut SysRng).unwrap().bytes;
+    assert_eq!(desk.why(&within(unprotected(b"a", &K16))), None, "within another layer");
+    assert_eq!(desk.why(&within(unprotected(b"b", &K32[..16]))), Some(Reason::AlgNotProtected));
+}
+
+#[test]
+fn a_signer_that_is_passed_over_is_tried_where_its_own_record_allows_it() {
+    let signers = || {
+        let mut lenient = Signer::new(Signature::Es256, pair(THEIRS).named(b"a"));
+        lenient.headers.unprotected = Headers::new().integer(label::ALG, -7);
+        vec![lenient, Signer::new(Signature::Es256, pair(OURS).named(b"b"))]
+    };
+    let sealed = seal(Structure::Sign(signers()));
+    let key = |record| ec("a", THEIRS, false, &record);
+    assert_eq!(Desk::of(&[key(json!({}))]).why(&sealed), Some(Reason::NoKey), "passed over, and no other is known");
+    assert_eq!(Desk::of(&[key(json!({"compat": ["unprotected-alg"]}))]).why(&sealed), None);
+}
+
+#[test]
+fn the_record_of_a_key_may_want_every_signer_and_take_a_sender_that_nobody_knows() {
+    let sign = || [(THEIRS, b"a"), (OURS, b"b")].map(|(key, kid)| Signer::new(Signature::Es256, pair(key).named(kid)));
+    let mut forged = seal(Structure::Sign(sign().into()));
+    *forged.last_mut().unwrap() ^= 1;
+    let desk = |record| Desk::of(&[ec("a", THEIRS, false, &record), ec("b", OURS, false, &json!({}))]);
+    assert_eq!(desk(json!({"signers": "any"})).why(&forged), None, "the untouched twin");
+    assert_eq!(desk(json!({"signers": "all"})).why(&forged), Some(Reason::AuthFailed));
+
+    let sealed = encrypt(agreed(Management::EcdhEsA128Kw, ephemeral()));
+    let gateway = |record| Desk { compat: &[], ..Desk::of(&[ec("gw", OURS, true, &record)]) };
+    assert_eq!(gateway(json!({})).why(&sealed), Some(Reason::UnauthenticatedSender));
+    assert_eq!(gateway(json!({"compat": ["unauthenticated-sender"]})).why(&sealed), None);
+}
+
+#[test]
+fn claims_in_a_header_are_judged_as_any_tokens_are() {
+    let entry = |number: i8, value: &Value| {
+        let mut encoder = minicbor::Encoder::new(Vec::new());
+        encoder.i8(number).unwrap();
+        match value {
+            Value::Array(texts) => {
+                encoder.array(texts.len() as u64).unwrap();
+                texts.iter().for_each(|text| drop(encoder.str(text.as_str().unwrap()).map(|_| ())));
+            }
+            Value::String(text) => drop(encoder.str(text).map(|_| ())),
+            number if number.is_f64() => drop(encoder.f64(number.as_f64().unwrap()).map(|_| ())),
+            number => drop(encoder.i64(number.as_i64().unwrap()).map(|_| ())),
+        }
+        encoder.into_writer()
+    };
+    let sealed = |claims: &[(i8, Value)]| {
+        let entries: Vec<u8> = claims.iter().flat_map(|(number, value)| entry(*number, value)).collect();
+        let encoded = [vec![0xa0 | claims.len() as u8], entries].concat();
+        let structure = Structure::Sign1(Signer::new(Signature::Es256, pair(THEIRS).named(b"k")));
+        let mut message = Message::new(structure);
+        message.headers.protected = Headers::new().encoded(label::CLAIMS, &encoded).unwrap();
+        message.seal(CONTENT, &mut SysRng).unwrap().bytes
+    };
+    let record = json!({"device": "urn:dev:lamp", "audience": ["https://gw.example"], "max_future_s": 300});
+    let desk = Desk::of(&[ec("k", THEIRS, false, &record)]);
+    let (iss, sub, aud, exp, nbf) = (1, 2, 3, 4, 5);
+    let at = |offset: i64| json!(NOW_S + offset);
+    let rows = [
+        ("none", vec![], None),
+        ("valid", vec![(exp, at(1)), (nbf, at(-1))], None),
+        ("a float", vec![(exp, json!(NOW_S as f64 + 0.5))], None),
+        ("expired", vec![(exp, at(-301))], Some(Reason::TooOld)),
+        ("expired, a float", vec![(exp, json!((NOW_S - 301) as f64))], Some(Reason::TooOld)),
+        ("not yet", vec![(nbf, at(301))], Some(Reason::FromFuture)),
+        ("ours among several", vec![(aud, json!(["a", "https://gw.example"]))], None),
+        ("for others", vec![(aud, json!(["a"]))], Some(Reason::BindingMismatch)),
+        ("of another", vec![(sub, json!("urn:dev:lantern"))], Some(Reason::BindingMismatch)),
+    ];
+    for (row, claims, expected) in rows {
+        assert_eq!(desk.why(&sealed(&claims)), expected, "{row}");
+    }
+    let issued = sealed(&[(iss, json!("urn:issuer")), (sub, json!("urn:dev:lamp"))]);
+    let Finding::Opened(settled, _) = desk.open(&issued) else { panic!("not opened") };
+    let token = settled.facts().proven.token.clone().unwrap();
+    assert_eq!((token.iss.as_deref(), token.sub.as_deref()), (Some("urn:issuer"), Some("urn:dev:lamp")));
+}

@@ -169,7 +169,8 @@ fn cose_type(name: &str) -> CoseType {
 }
 
 impl Case {
-    fn house(&self, folder: &Path, compat: &Compat) -> House {
+    /// With these departures in the record of each key.
+    fn house(&self, folder: &Path, compat: &Compat, recorded: &[&str]) -> House {
         let keystore = Keystore::ephemeral(Defaults::default()).unwrap();
         let options = ImportOptions { also: off_by_default(compat, None), ..ImportOptions::default() };
         let mut found = Vec::new();
@@ -181,7 +182,8 @@ impl Case {
             keystore.import(&pinned, &options).unwrap();
             found.clear();
         }
-        for key in found {
+        for mut key in found {
+            key["paperknife"]["compat"] = json!(recorded);
             if let Err(error) = keystore.import(json!({"keys": [key]}).to_string().as_bytes(), &options) {
                 eprintln!("{}: {error}", self.name);
             }
@@ -190,6 +192,10 @@ impl Case {
     }
 
     fn open(&self, folder: &Path, compat: &Compat) -> Finding {
+        self.open_with(&self.house(folder, compat, &[]), compat, true)
+    }
+
+    fn open_with(&self, house: &House, compat: &Compat, unauthenticated_sender: bool) -> Finding {
         let claims = Claims::default();
         let external_aad = external(&self.message);
         let named = self.expected["tag"].is_null().then(|| cose_type(self.expected["type"].as_str().unwrap()));
@@ -198,7 +204,7 @@ impl Case {
             tenant: "default",
             received_at: Timestamp::from_seconds(NOW_S),
             claims: &claims,
-            unauthenticated_sender: true,
+            unauthenticated_sender,
             external_aad: external_aad.as_deref(),
             compat,
             detached: None,
@@ -207,7 +213,7 @@ impl Case {
             guess: Guess::default(),
         };
         let sealed = Sealed { bytes: self.sealed.as_slice().into(), cose_type: named };
-        find(&self.house(folder, compat), &arrival, &sealed).unwrap()
+        find(house, &arrival, &sealed).unwrap()
     }
 
     fn content(&self) -> Vec<u8> {
@@ -259,6 +265,27 @@ fn under_all_compat_names_every_positive_opens_and_every_negative_is_refused() {
 fn by_default_exactly_the_listed_files_are_refused_each_with_its_reason() {
     let Some(faults) = faults("default", Compat::STRICT) else { return };
     assert!(faults.is_empty(), "{} of 306:\n{}", faults.len(), faults.join("\n"));
+}
+
+/// As a server opens them, which knows no departure but those of its keys' records: with its list each file opens, and
+/// without any one name of it none does.
+#[test]
+fn what_a_file_needs_the_record_of_its_key_may_allow() {
+    let Some(folder) = folder() else { return };
+    let mut opened = 0;
+    for case in cases(&folder).iter().filter(|case| case.expected["compat"].is_array()) {
+        let names: Vec<&str> = case.expected["compat"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+        let open =
+            |recorded: &[&str]| case.open_with(&case.house(&folder, Compat::STRICT, recorded), Compat::STRICT, false);
+        let due = [names.as_slice(), &["unauthenticated-sender"]].concat();
+        assert_eq!(case.judge(&open(&due), "opens"), None);
+        for name in &names {
+            let others: Vec<&str> = due.iter().copied().filter(|other| other != name).collect();
+            assert_eq!(case.judge(&open(&others), "refused"), None, "without {name}");
+        }
+        opened += 1;
+    }
+    assert_eq!(opened, 35);
 }
 
 #[test]

@@ -83,8 +83,14 @@ pub(super) struct Unwrapped {
 
 /// The envelope that a text holds: in the configured encoding, else in the first that gives one.
 pub(super) fn from_text(written: &str, configured: Option<Encoding>, named: Option<CoseType>) -> Option<Unwrapped> {
-    let written = trimmed(written)?;
+    if let Some(bytes) = armoured(written).filter(|_| configured.is_none()) {
+        return Some(Unwrapped { bytes, encoding: Encoding::Raw, repaired: false });
+    }
     let encodings = configured.as_ref().map_or(TEXT_ENCODINGS.as_slice(), std::slice::from_ref);
+    if let Some(jose) = as_it_stands(written).filter(|_| encodings.contains(&Encoding::Jose)) {
+        return Some(jose);
+    }
+    let written = trimmed(written)?;
     encodings.iter().find_map(|encoding| {
         let bytes = encoding.decode(&written)?;
         is_envelope(*encoding, &bytes, named).then_some(Unwrapped { bytes, encoding: *encoding, repaired: false })
@@ -101,6 +107,20 @@ pub(super) fn from_string(written: &str, configured: Option<Encoding>, named: Op
         found.dedup_by(|a, b| a.bytes == b.bytes);
         if found.len() == 1 { found.pop() } else { None }
     })
+}
+
+/// PEM and S/MIME are envelopes as they are written, lines and all (relays.md §4 rule 2).
+fn armoured(written: &str) -> Option<Vec<u8>> {
+    let text = text::strip(written).as_bytes();
+    let armour = text.starts_with(b"-----BEGIN ") || text.contains(&b':');
+    (armour && text.len() <= MAX_TEXT && recognise(text, None) == Some(Format::Cms)).then(|| text.to_vec())
+}
+
+/// JOSE whose text may hold white space of its own: only what is around it goes.
+fn as_it_stands(written: &str) -> Option<Unwrapped> {
+    let bytes = text::strip(written).as_bytes();
+    let found = written.len() <= MAX_TEXT && recognise(bytes, None) == Some(Format::Jose);
+    found.then(|| Unwrapped { bytes: bytes.to_vec(), encoding: Encoding::Jose, repaired: false })
 }
 
 fn trimmed(written: &str) -> Option<String> {

@@ -15,6 +15,9 @@ use serde_json::{Value, json};
 use super::{Judged, ask_peer, judge, jwk, public};
 use crate::gateway::paperknife;
 
+#[cfg(feature = "hpke")]
+mod hpke;
+
 const CONTENT: &[u8] = b"This is the content.";
 const AAD: &str = "11aa22bb33cc44dd55006699";
 
@@ -40,6 +43,7 @@ const PYCOSE: Peer = Peer {
         "Sign1 ES256K",
         "Sign1 ESP",
         "Sign1 Ed25519",
+        "Sign1 Ed448",
         "Sign1 ML-DSA",
         "Encrypt direct+HKDF",
         "Encrypt ECDH-ES+HKDF-256 x25519",
@@ -122,6 +126,7 @@ fn rows() -> Vec<Row> {
     }
     rows.extend(Mac::ALL.iter().map(|mac| Row::of("Mac0", mac.name(), symmetric(mac.key_len()))));
     rows.extend(Signature::ALL.iter().map(|signature| Row::of("Sign1", signature.name(), signing_key(*signature))));
+    rows.push(Row { name: "Sign1 EdDSA on Ed448".into(), ..Row::of("Sign1", "EdDSA", "ed448") });
     rows.push(Row {
         name: "Sign ES256 and EdDSA".into(),
         algorithms: ["ES256", "EdDSA"].into(),
@@ -313,7 +318,7 @@ fn open(row: &Row, answer: &Value) -> Result<(), String> {
     std::fs::write(&keys, row.key_set().to_string()).unwrap();
     std::fs::write(&message, hex::decode(sealed).unwrap()).unwrap();
     let (keys, message) = (keys.to_str().unwrap(), message.to_str().unwrap());
-    let compat = "unauthenticated-sender,rsa-oaep-sha1";
+    let compat = "ed448,unauthenticated-sender,rsa-oaep-sha1";
     let output = paperknife(&["open", "--jwks", keys, "--aad", row.aad(), "--compat", compat, message]);
     let said = || format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     let verdict: Value = serde_json::from_slice(&output.stdout).map_err(|_| said())?;
@@ -357,6 +362,7 @@ fn signing_key(algorithm: Signature) -> &'static str {
         Signature::EdDsa | Signature::Ed25519 => "ed25519",
         Signature::Es384 | Signature::Esp384 => "p384",
         Signature::Es512 | Signature::Esp512 => "p521",
+        Signature::Ed448 => "ed448",
         Signature::Es256k => "k256",
         Signature::MlDsa44 => "mldsa44",
         Signature::MlDsa65 => "mldsa65",

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use paperknife_device::cose::algorithm::{Encryption, Mac, Management, Signature};
 use paperknife_device::cose::headers::{Buckets, ContentType, Headers};
+#[cfg(feature = "hpke")]
+use paperknife_device::cose::hpke::Hpke;
 use paperknife_device::cose::recipient::{Announced, Inputs, Recipient, Sender, Source};
 use paperknife_device::cose::signature::Signer;
 use paperknife_device::cose::{Message, Nonce, Structure, Tagging};
@@ -25,6 +27,10 @@ pub(super) struct Parts {
     /// Who receives it, and how; repeat for several
     #[arg(long = "recipient", value_name = "ALG:FILE[#KID]", value_parser = party)]
     pub(super) recipients: Vec<(String, Place)>,
+    /// Who receives it by HPKE: one of an encrypt0, or each of an encrypt; repeat for several
+    #[cfg(feature = "hpke")]
+    #[arg(long = "hpke", value_name = "ALG:FILE[#KID]", value_parser = encapsulated, conflicts_with = "recipients")]
+    hpke: Vec<(Hpke, Place)>,
     /// Who signs it; repeat for several
     #[arg(long = "signer", value_name = "ALG:FILE[#KID]", value_parser = party)]
     pub(super) signers: Vec<(String, Place)>,
@@ -141,6 +147,10 @@ fn cose(name: Name, all: &super::Arguments, content: &[u8]) -> Result<Vec<u8>, F
 fn structure(name: Name, all: &super::Arguments) -> Result<Structure, Fault> {
     let arguments = &all.structure;
     let key = |needs| all.key.as_deref().map(key_of).ok_or(needs)?;
+    #[cfg(feature = "hpke")]
+    if !arguments.hpke.is_empty() {
+        return arguments.encapsulated(name, all);
+    }
     match name {
         Name::Encrypt => Ok(Structure::Encrypt(encryption(all)?, arguments.nonce(), arguments.recipients()?)),
         Name::Encrypt0 => {
@@ -156,6 +166,31 @@ fn structure(name: Name, all: &super::Arguments) -> Result<Structure, Fault> {
         }
         _ => Err(Fault::Needs("NAME", "a structure of COSE")),
     }
+}
+
+#[cfg(feature = "hpke")]
+impl Parts {
+    fn encapsulated(&self, name: Name, all: &super::Arguments) -> Result<Structure, Fault> {
+        let mut to = Vec::new();
+        for (hpke, place) in &self.hpke {
+            to.push((*hpke, place.read()?.0));
+        }
+        match (name, to.len()) {
+            (Name::Encrypt0, 1) => {
+                let (hpke, key) = to.remove(0);
+                Ok(Structure::HpkeEncrypt0(hpke, key))
+            }
+            (Name::Encrypt, _) => Ok(Structure::HpkeEncrypt(encryption(all)?, self.nonce(), to)),
+            _ => Err(Fault::Needs("--hpke", "--structure encrypt, or encrypt0 and one recipient")),
+        }
+    }
+}
+
+#[cfg(feature = "hpke")]
+fn encapsulated(text: &str) -> Result<(Hpke, Place), String> {
+    let (name, place) = text.split_once(':').ok_or("ALG:FILE or ALG:FILE#KID")?;
+    let known = || names(Hpke::ALL.iter().map(|one| one.name()));
+    Ok((Hpke::from_name(name).ok_or_else(known)?, Place::of(place)))
 }
 
 impl Parts {

@@ -10,7 +10,7 @@ use super::{Held, as_it_is, refused};
 use crate::fixture::{bytes, key, offline};
 use crate::key::{Algorithm, KeyRef};
 use crate::ops::{kdf, unwrap};
-use crate::recipe::{Hash, Management, Nonce, Recipe, Start, Step, Under};
+use crate::recipe::{Hash, Info, Management, Nonce, Recipe, Start, Step, Under};
 use crate::{Defaults, ImportOptions, Keystore};
 
 fn hex(spaced: &str) -> Vec<u8> {
@@ -330,4 +330,105 @@ fn pss_takes_the_salt_that_it_is_told() {
         assert!(refused(run(Algorithm::Rs256, Hash::Sha256, *salt, signature)));
         assert!(refused(run(Algorithm::Ps256, Hash::Sha256, *salt, &signature[1..])));
     }
+}
+
+/// PrivateKeyInfo of an ML-KEM key as RFC 9935 §6 writes it: `expanded` alone, or behind a seed.
+fn kem_pkcs8(arc: u8, expanded: &[u8], seed: Option<&[u8]>) -> Vec<u8> {
+    fn tlv(tag: u8, value: &[u8]) -> Vec<u8> {
+        let length = u16::try_from(value.len()).unwrap().to_be_bytes();
+        [&[tag, 0x82][..], &length, value].concat()
+    }
+    let octets = |bytes: &[u8]| tlv(4, bytes);
+    let key = match seed {
+        Some(seed) => tlv(0x30, &[&[4, seed.len() as u8][..], seed, &octets(expanded)].concat()),
+        None => octets(expanded),
+    };
+    let algorithm = [&hex("300b06096086480165030404")[..], &[arc]].concat();
+    tlv(0x30, &[&hex("020100")[..], &algorithm, &octets(&key)].concat())
+}
+
+/// RFC 9629: what was encapsulated to our key derives the KEK; what was changed derives another.
+#[test]
+fn ml_kem_opens_what_was_encapsulated_to_us() {
+    use aws_lc_rs::kem::{DecapsulationKey, ML_KEM_512, ML_KEM_768, ML_KEM_1024};
+    let rows = [
+        (1, &ML_KEM_512, Algorithm::MlKem512),
+        (2, &ML_KEM_768, Algorithm::MlKem768),
+        (3, &ML_KEM_1024, Algorithm::MlKem1024),
+    ];
+    for (arc, set, algorithm) in rows {
+        let private = DecapsulationKey::generate(set).unwrap();
+        let expanded = private.key_bytes().unwrap();
+        let keystore = Keystore::ephemeral(Defaults::default()).unwrap();
+        let options = ImportOptions { kid: Some(vec![1]), ..ImportOptions::default() };
+        keystore.import(&kem_pkcs8(arc, expanded.as_ref(), None), &options).unwrap();
+        let key = key(&keystore, "01");
+        assert_eq!((key.policy.algs.as_slice(), key.private), (&[algorithm][..], true));
+
+        let (ciphertext, secret) = private.encapsulation_key().unwrap().encapsulate().unwrap();
+        let kek = kdf::hkdf(Hash::Sha256, None, secret.as_ref(), &[b"info"], 16).unwrap();
+        let (cek, mut wrapped) = ([0x5a; 16], [0; 24]);
+        aes_kw::KwAes128::new_from_slice(&kek).unwrap().wrap_key(&cek, &mut wrapped).unwrap();
+        let (sealed, info) = (gcm(&cek), Info::public(b"info"));
+        let derivation = Step::Hkdf { hash: Hash::Sha256, salt: None, info, length: 16 };
+        let unwrap = Step::Unwrap { algorithm: Algorithm::A128Kw, wrapped: &wrapped };
+        let run = |algorithm, ciphertext: &[u8], steps: &[Step<'_>]| {
+            let start = Start::Decapsulate { key: &key, algorithm, ciphertext };
+            super::super::run(&Recipe::Decrypt {
+                management: Management { start, steps },
+                algorithm: Algorithm::A128Gcm,
+                nonce: Nonce::Full(&[0; 12]),
+                aads: &[b""],
+                ciphertext: &sealed,
+            })
+        };
+        let steps = [derivation, unwrap];
+        let (content, proof) = run(algorithm, ciphertext.as_ref(), &steps).unwrap();
+        assert_eq!(content, b"content");
+        assert!(!proof.proves_sender(), "anybody can seal to a public key");
+        let mut changed = ciphertext.as_ref().to_vec();
+        changed[7] ^= 1;
+        assert!(refused(run(algorithm, &changed, &steps)));
+        assert!(refused(run(algorithm, &changed[1..], &steps)));
+        assert!(refused(run(algorithm, ciphertext.as_ref(), &[derivation])), "no key wrap");
+        assert!(refused(run(algorithm, ciphertext.as_ref(), &[unwrap])), "no derivation");
+        for (_, _, other) in rows.iter().filter(|row| row.2 != algorithm) {
+            assert!(refused(run(*other, ciphertext.as_ref(), &steps)));
+        }
+    }
+}
+
+#[test]
+fn ml_kem_keys_are_sound_recorded_and_published() {
+    use aws_lc_rs::kem::{DecapsulationKey, ML_KEM_768};
+    let private = DecapsulationKey::generate(&ML_KEM_768).unwrap();
+    let expanded = private.key_bytes().unwrap().as_ref().to_vec();
+    let options = ImportOptions { kid: Some(vec![1]), algs: vec!["ML-KEM-768".to_owned()], ..ImportOptions::default() };
+    let (_folder, keystore) = crate::fixture::on_disk();
+    keystore.import(&kem_pkcs8(2, &expanded, None), &options).unwrap();
+    assert_eq!(key(&keystore, "01").policy.algs, [Algorithm::MlKem768], "read back");
+    let published = serde_json::to_value(keystore.public_keys("default").unwrap()).unwrap();
+    let jwk = published["keys"].as_array().unwrap().iter().find(|key| key["kty"] == "AKP").unwrap().clone();
+    let public = private.encapsulation_key().unwrap().key_bytes().unwrap();
+    assert_eq!(jwk["alg"], "ML-KEM-768");
+    assert_eq!(jwk["pub"], Base64UrlUnpadded::encode_string(public.as_ref()));
+    assert!(jwk.get("priv").is_none());
+
+    // The hash of the public key, a byte of the private one, another set, a seed of another key.
+    let (mut hash, mut secret) = (expanded.clone(), expanded.clone());
+    hash[2_400 - 64] ^= 1;
+    secret[100] ^= 1;
+    let seeded = kem_pkcs8(2, &expanded, Some(&[7; 64]));
+    let files = [kem_pkcs8(2, &hash, None), kem_pkcs8(2, &secret, None), kem_pkcs8(3, &expanded, None), seeded];
+    for (row, file) in files.iter().enumerate() {
+        assert!(keystore.import(file, &options).is_err(), "row {row}");
+    }
+
+    // A seed alone, and with what it expands to; one private key, so that the second is known already.
+    let seed = [&hex("3054020100300b0609608648016503040402 0442 8040")[..], &[7; 64]].concat();
+    let whole = crate::private_key::Kem::of_seed(Algorithm::MlKem768, &[7; 64]).unwrap().private;
+    let (_folder, keystore) = crate::fixture::on_disk();
+    assert!(!keystore.import(&seed, &options).unwrap()[0].updated);
+    assert!(keystore.import(&kem_pkcs8(2, &whole, Some(&[7; 64])), &options).unwrap()[0].updated);
+    assert!(keystore.import(&seed[..seed.len() - 1], &options).is_err());
 }

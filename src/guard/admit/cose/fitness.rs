@@ -5,6 +5,7 @@
 use keystore::key::{Algorithm, KeyRef, Kty};
 
 use crate::envelope::cose::{self, Curve, Kind, Management, Message, Way};
+use crate::guard::admit::allows;
 use crate::guard::{Arrival, Denied};
 use crate::item::{Departure, Reason};
 
@@ -56,6 +57,7 @@ impl Fitness {
     pub(super) fn fits(&self, key: &KeyRef) -> bool {
         match family(self.own) {
             Family::Agreement => key.private && agrees(key.kty) && self.curve.is_none_or(|curve| is_on(key.kty, curve)),
+            Family::Hpke => key.private && agrees(key.kty),
             Family::Signature => !key.private && verifies(self.own, key.kty),
             Family::Transport => key.private && key.kty == Kty::Rsa,
             Family::Aead | Family::Cipher | Family::Mac | Family::Wrap | Family::Derivation => {
@@ -67,10 +69,10 @@ impl Fitness {
     /// Whether policy and departures allow what fits.
     pub(super) fn allowed(&self, key: &KeyRef, arrival: &Arrival<'_>) -> Result<(), Denied> {
         let not_allowed = |detail| Err(Denied::new(Reason::AlgNotAllowed, detail));
-        if is_mix(self.own, key.kty) && !arrival.compat.allows(Departure::CurveHashMix) {
+        if is_mix(self.own, key.kty) && !allows(Departure::CurveHashMix, key, arrival.compat) {
             return not_allowed("a hash of another size than the key's curve");
         }
-        if self.own == Algorithm::Ed448 && !arrival.compat.allows(Departure::Ed448) {
+        if self.own == Algorithm::Ed448 && !allows(Departure::Ed448, key, arrival.compat) {
             return not_allowed("Ed448 is off");
         }
         if self.unauthenticated && arrival.external_aad.is_some_and(|aad| !aad.is_empty()) {
@@ -98,6 +100,7 @@ enum Family {
     Agreement,
     Cipher,
     Derivation,
+    Hpke,
     Mac,
     Signature,
     Transport,
@@ -118,6 +121,7 @@ fn family(algorithm: Algorithm) -> Family {
             Family::Derivation
         }
         Some(Kind::Aead { .. }) => Family::Aead,
+        Some(Kind::Hpke | Kind::Management(Management::Hpke)) => Family::Hpke,
         Some(Kind::Signature) | None => Family::Signature,
     }
 }

@@ -13,7 +13,7 @@ use paperknife_device::primitive::digest::Hash;
 use paperknife_device::provision::SysRng;
 use proptest::prelude::*;
 use proptest::sample::Index;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{NOW_S, content_of, everything, key, key_file};
 use crate::envelope::Limits;
@@ -21,22 +21,34 @@ use crate::guard::{Arrival, Guess};
 use crate::item::{Claims, Format, Sealed, Timestamp};
 use crate::opening::{Finding, House, find, off_by_default};
 
-/// Whoever holds both halves of every pair.
+/// Whoever holds both halves of every pair. All that proves a sender is one device's: layers may stand in one another.
 static BOTH: LazyLock<House> = LazyLock::new(|| {
     let keystore = Keystore::ephemeral(Defaults::default()).unwrap();
     let also = off_by_default(&everything(), Some(Format::Cms));
     let options = ImportOptions { also, ..ImportOptions::default() };
-    keystore.import(&key_file(), &options).unwrap();
-    let mut set: Value = serde_json::from_slice(&key_file()).unwrap();
-    let keys = set["keys"].as_array_mut().unwrap();
-    keys.retain(|key| matches!(key["kty"].as_str(), Some("EC" | "OKP" | "RSA")));
-    for key in keys {
-        let members = key.as_object_mut().unwrap();
-        ["d", "p", "q", "dp", "dq", "qi"].iter().for_each(|secret| drop(members.remove(*secret)));
+    let set: Value = serde_json::from_slice(&key_file()).unwrap();
+    for key in set["keys"].as_array().unwrap() {
+        let halves = match (key["kty"].as_str(), key["crv"].as_str()) {
+            (Some("oct" | "AKP"), _) | (_, Some("Ed25519" | "secp256k1")) => vec![public(key.clone())],
+            _ => vec![key.clone(), public(key.clone())],
+        };
+        for half in halves {
+            keystore.import(json!({"keys": [half]}).to_string().as_bytes(), &options).unwrap();
+        }
     }
-    keystore.import(set.to_string().as_bytes(), &options).unwrap();
     House::new(keystore.into(), Limits::default())
 });
+
+/// What proves a sender: the public half of a pair, where it is one. A sender's own agrees, any other verifies.
+fn public(mut key: Value) -> Value {
+    let members = key.as_object_mut().unwrap();
+    ["d", "p", "q", "dp", "dq", "qi"].iter().for_each(|secret| drop(members.remove(*secret)));
+    if key["kid"].as_str().unwrap().ends_with("-sender") {
+        key["use"] = json!("enc");
+    }
+    key["paperknife"] = json!({"device": "device"});
+    key
+}
 
 const CURVES: [(&str, &str); 4] =
     [("p256", "p256-sender"), ("p384", "p384-sender"), ("p521", "p521-sender"), ("x25519", "x25519-sender")];

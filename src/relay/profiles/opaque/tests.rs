@@ -39,9 +39,28 @@ fn every_form_gives_the_envelope() {
 }
 
 #[test]
+fn pem_and_smime_are_the_text_itself() {
+    // ContentInfo { id-data, [0] OCTET STRING "hi" }
+    let base64 = STANDARD.encode(hex::decode("301106092a864886f70d010701a00404026869").unwrap());
+    let pem = format!("-----BEGIN CMS-----\n{base64}\n-----END CMS-----");
+    let smime = format!("Content-Type: application/pkcs7-mime\nContent-Transfer-Encoding: base64\n\n{base64}");
+    for written in [pem, smime] {
+        let found = from_string(&format!("{written}\n"), None, None).unwrap();
+        assert_eq!((found.bytes.as_slice(), found.encoding), (written.as_bytes(), Encoding::Raw));
+        assert_eq!(from_string(&written, Some(Encoding::Hex), None), None);
+    }
+    assert_eq!(from_string(&base64, None, None).unwrap().encoding, Encoding::Base64);
+}
+
+#[test]
 fn jose_is_the_text_itself() {
     let found = from_string(&format!("{JOSE}\n"), None, None).unwrap();
     assert_eq!((found.bytes.as_slice(), found.encoding), (JOSE.as_bytes(), Encoding::Jose));
+    let json = format!(r#"{{"protected": "{}", "payload": "a b", "signature": ""}}"#, "eyJhbGciOiJIUzI1NiIsImI2NCI6ZmFsc2V9");
+    let found = from_string(&format!(" {json}\n"), None, None).unwrap();
+    assert_eq!((found.bytes.as_slice(), found.encoding), (json.as_bytes(), Encoding::Jose));
+    let wrapped = from_string(&JOSE.replace("..", "..\n "), None, None).unwrap();
+    assert_eq!(wrapped.bytes, JOSE.as_bytes());
     let encoded = from_string(&STANDARD.encode(JOSE), None, None).unwrap();
     assert_eq!((encoded.bytes.as_slice(), encoded.encoding), (JOSE.as_bytes(), Encoding::Base64));
 }
