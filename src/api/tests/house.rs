@@ -92,7 +92,8 @@ pub(super) async fn house() -> House {
         opening: owner.health(),
         rates: Rates::default(),
     };
-    let app = routes(desk).fallback(not_found).method_not_allowed_fallback(method_not_allowed).layer(Complete::with(|_| ()));
+    let app =
+        routes(desk).fallback(not_found).method_not_allowed_fallback(method_not_allowed).layer(Complete::with(|_| ()));
     House { app, store, keystore, message, receipt, closing: Some(closing), owner: Some(owner), _data: data }
 }
 
