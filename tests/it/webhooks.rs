@@ -117,6 +117,12 @@ impl Receiver {
     }
 }
 
+/// A receiver that takes everything: its URL, and how many requests it had.
+pub(crate) fn listener() -> (String, impl Fn() -> usize) {
+    let receiver = Receiver::start(Manner::Says(200));
+    (receiver.url.clone(), move || receiver.got().len())
+}
+
 fn token(gateway: &Gateway) -> String {
     done(&["tokens", "add", "hooks", "--scope", "subscriptions,read", "--data", &gateway.place()])
 }
@@ -368,7 +374,7 @@ fn resumed(rounds: u32) {
 }
 
 /// What the process holds, in bytes.
-fn resident(gateway: &Gateway) -> u64 {
+pub(crate) fn resident(gateway: &Gateway) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", gateway.pid())).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
     1024 * line.trim().trim_end_matches(" kB").parse::<u64>().unwrap()
@@ -443,4 +449,40 @@ fn healthy_endpoints_hear_within_a_second_of_500_messages_a_second() {
         bad.iter().all(|receiver| receiver.ids().len() == sealed.len())
     });
     assert!(at(99) <= 1000, "p99 {} ms", at(99));
+}
+
+#[test]
+fn a_file_holds_each_event_as_a_line_and_only_where_it_may_be() {
+    let folder = tempfile::tempdir().unwrap();
+    let gateway = Gateway::start_with(&[("PAPERKNIFE_DELIVERY__FILES", folder.path().to_str().unwrap())]);
+    let token = token(&gateway);
+    let add = |name: &str| {
+        let body = json!({"name": "log", "sink": {"kind": "file", "name": name}, "events": ["message.opened"], "order": "per_device"});
+        let bearer = format!("Bearer {token}");
+        let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+        gateway.request("POST", "/v1/subscriptions", body.to_string().as_bytes(), &headers)
+    };
+    for name in ["../x", "/etc/cron.d/x", "", ".hidden", "a/b", "a\0b"] {
+        assert_eq!(add(name).status, 422, "{name:?}");
+    }
+    let made = add("opened");
+    assert_eq!((made.status, made.json().get("secret")), (201, None));
+    let mut device = fleet::known_devices(&gateway, 1).remove(0);
+    for nth in 0..20 {
+        gateway.ingest(&device.seal(f64::from(nth)), &[]);
+    }
+    let read = || std::fs::read_to_string(folder.path().join("opened.ndjson")).unwrap_or_default();
+    eventually(Duration::from_secs(30), "20 lines", || read().lines().count() == 20);
+    let ids: Vec<String> = read()
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["data"]["id"].as_str().unwrap().to_owned())
+        .collect();
+    let messages = gateway.list("/v1/messages");
+    assert!(ids.iter().zip(&messages).all(|(id, message)| message["id"] == *id), "each once, in order");
+    let none = Gateway::start();
+    let token = self::token(&none);
+    let bearer = format!("Bearer {token}");
+    let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+    let body = json!({"name": "log", "sink": {"kind": "file", "name": "x"}, "events": ["message.opened"]});
+    assert_eq!(none.request("POST", "/v1/subscriptions", body.to_string().as_bytes(), &headers).status, 422);
 }
