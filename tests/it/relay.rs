@@ -313,8 +313,7 @@ fn jose_is_found_and_opened_in_each_serialization_through_raw_and_text() {
     for profile in ["raw", "text"] {
         let gateway = Gateway::start();
         gateway.import_json(&json!({"keys": [key]}));
-        let token =
-            crate::gateway::done(&["relays", "add", profile, "--profile", profile, "--data", &gateway.place()]);
+        let token = crate::gateway::done(&["relays", "add", profile, "--profile", profile, "--data", &gateway.place()]);
         let bearer = format!("Bearer {token}");
         let mut first = None;
         for (name, body) in serializations(compact.trim()) {
