@@ -7,13 +7,13 @@ CARGO  := cargo
 PEERS  := $(TARGET)/peers-venv
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full bench deny fuzz fmt tools openssl peers no-openssl bench-built bench-scale
+.PHONY: help demo test test-full bench deny fuzz fmt tools openssl peers image-tools no-openssl bench-built bench-scale
 
 help:
 	@echo "make demo       a gateway, simulated devices and a relay that cheats, for 20 seconds"
 	@echo "make test       everything that must hold: format, lints, tests, documentation (< 15 minutes from nothing)"
 	@echo "make test-full  the same and the long tests: timing statistics, thousands of crash rounds"
-	@echo "make crash      kill -9 under load; also: make faults, powercut, disks, strain (RELIABILITY.md)"
+	@echo "make crash      kill -9 under load; also: make faults, powercut, disks, strain, webhooks, schema (RELIABILITY.md)"
 	@echo "make deny       licences, bans and sources of dependencies (installs cargo-deny)"
 	@echo "make fuzz       each fuzz target for FUZZ_SECONDS (60) seconds (installs cargo-fuzz)"
 	@echo "make bench      floors, opening in memory, the whole server; BENCH_MESSAGES (60000), BENCH_RUNS (5) shorten it"
@@ -25,7 +25,7 @@ demo: tools
 	@$(CARGO) build --quiet --locked -p paperknife
 	@$(TARGET)/debug/paperknife demo
 
-test: tools openssl peers
+test: tools openssl peers image-tools
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --quiet --locked $(CRATES) --all-targets -- -D warnings
 	$(CARGO) clippy --quiet --locked -p bench --all-targets -- -D warnings
@@ -77,6 +77,12 @@ $(PEERS)/installed: tests/peers/requirements.txt
 	@rm -rf $(PEERS) && python3 -m venv $(PEERS) && $(PEERS)/bin/pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
+# Installs, where missing and where it can: buildah (Debian, as root), which proves the image without a registry.
+image-tools:
+	@command -v buildah > /dev/null || { test "$$(id -u)" = 0 && command -v apt-get > /dev/null \
+	  && echo "installing buildah" && apt-get update -qq && apt-get install -y -qq --no-install-recommends buildah > /dev/null; } \
+	  || echo "no buildah here: the image is not proven"
+
 deny:
 	@command -v cargo-deny > /dev/null || (echo "installing cargo-deny 0.20.2"; \
 	  $(CARGO) install --locked --quiet cargo-deny --version 0.20.2)
@@ -114,7 +120,7 @@ fmt:
 # Crashes, power cuts, sick disks, strain (RELIABILITY.md). Each prints its seed; CRASH_SEED repeats it.
 IT         := $(CARGO) test --locked -p paperknife --test it
 FAILPOINTS := --features failpoints
-.PHONY: crash disks failpoints faults powercut strain
+.PHONY: crash disks failpoints faults powercut strain webhooks schema
 
 # A build of its own, in which tests make the process die: never the one that is shipped. Once at each point.
 test: failpoints
@@ -122,7 +128,7 @@ failpoints: tools
 	$(CARGO) clippy --quiet --locked -p paperknife $(FAILPOINTS) --all-targets -- -D warnings
 	FAULT_ROUNDS=1 $(IT) $(FAILPOINTS) -- faults:: without_full_synchronisation
 
-test-full: faults powercut disks
+test-full: faults powercut disks webhooks schema
 
 # CRASH_ROUNDS (2,000) rounds of kill -9 under load, over more than a million envelopes.
 crash: tools
@@ -143,3 +149,13 @@ disks: tools
 # 5,000 slow clients, 200 stops under load.
 strain: tools
 	$(IT) --release -- --include-ignored --nocapture --test-threads 1 strain::
+
+# 100 kills and 1,000 resumes with webhooks and streams, 100 endpoints at 500 messages a second, 100,000 deliveries that
+# wait, and DELIVERY_SEEDS (10,000) seeds of the dispatcher's simulator.
+webhooks: tools peers
+	$(IT) --release -- --ignored --nocapture --test-threads 1 webhooks:: analysts::
+	PAPERKNIFE_DELIVERY_SEEDS=$(or $(DELIVERY_SEEDS),10000) $(CARGO) test --locked --release -p paperknife --lib -- --nocapture in_four_days
+
+# openapi.yaml held against a live gateway by schemathesis, all checks; SCHEMA_SEED repeats a run.
+schema: tools peers
+	$(IT) --release -- --ignored --nocapture schema::

@@ -17,7 +17,8 @@ use serde::Serialize;
 
 use crate::clock::{Clock, SystemClock};
 use crate::config;
-use crate::item::Timestamp;
+use crate::envelope;
+use crate::item::{Format, Timestamp};
 use crate::store::accounts::Accounts;
 use crate::store::{Store, failure};
 
@@ -236,6 +237,13 @@ fn read_bytes(file: &Path) -> Result<Vec<u8>, Failed> {
         0..=MOST_BYTES => Ok(bytes),
         _ => Err(Failed::said(format!("{}: is larger than {MOST_BYTES} bytes", file.display()))),
     }
+}
+
+/// An envelope as a file carries it: JOSE is text, and white space around it is the file's own.
+fn carried(bytes: &[u8]) -> &[u8] {
+    let text = bytes.trim_ascii();
+    let whole = envelope::recognise(bytes, None).is_some();
+    if !whole && envelope::family(text, None) == Some(Format::Jose) { text } else { bytes }
 }
 
 /// A list: a line for each, or JSON in the shape that the API gives.

@@ -20,10 +20,7 @@ pub mod relay;
 pub mod store;
 
 use axum::Router;
-use axum::http::{HeaderName, HeaderValue, header};
-use axum::middleware::{from_fn, map_response};
-use axum::response::Response;
-use tower_http::catch_panic::CatchPanicLayer;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 
 /// The whole HTTP service: each street its own router and state, merged; what neither knows is a problem document.
 pub fn app(edge: relay::Edge, desk: api::Desk) -> Router {
@@ -31,13 +28,11 @@ pub fn app(edge: relay::Edge, desk: api::Desk) -> Router {
         .merge(api::routes(desk))
         .fallback(problem::not_found)
         .method_not_allowed_fallback(problem::method_not_allowed)
-        .layer(CatchPanicLayer::custom(|_| problem::panicked()))
-        .layer(map_response(guard_browsers))
-        .layer(from_fn(problem::complete))
+        .layer(problem::Complete::with(guard_browsers))
 }
 
 /// What a browser is told of every answer. A page of ours says itself what it may load; all else loads nothing.
-async fn guard_browsers(mut response: Response) -> Response {
+fn guard_browsers(headers: &mut HeaderMap) {
     const HEADERS: [(HeaderName, &str); 5] = [
         (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
         (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
@@ -46,7 +41,6 @@ async fn guard_browsers(mut response: Response) -> Response {
         (header::X_FRAME_OPTIONS, "DENY"),
     ];
     for (name, value) in HEADERS {
-        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
-    response
 }

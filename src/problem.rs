@@ -1,17 +1,22 @@
 //! Leaf: the one form in which HTTP says no (RFC 9457), with the closed list of codes of the contract.
 //!
 //! May import HTTP types and serde; imports no room: the rooms map their errors into it. A handler returns a
-//! [`Problem`]; [`complete`], the outermost layer, gives every answer its request id and writes the document, so that
+//! [`Problem`]; [`Complete`], the outermost layer, gives every answer its request id and writes the document, so that
 //! a refusal made by the router or an extractor looks like one made by a room.
 
+use std::convert::Infallible;
+use std::panic::AssertUnwindSafe;
+use std::task::{Context, Poll};
 use std::time::Instant;
 
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
-use axum::middleware::Next;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use serde::Serialize;
+use tower::{Layer, Service};
 use uuid::Uuid;
 
 /// Carries the request id of every answer.
@@ -89,7 +94,7 @@ impl Code {
     }
 }
 
-/// A refusal on its way out. As a response it has its status and headers; [`complete`] writes the document.
+/// A refusal on its way out. As a response it has its status and headers; [`Complete`] writes the document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     code: Code,
@@ -159,21 +164,93 @@ struct Document<'a> {
 }
 
 /// The outermost layer: gives the request an id, logs the answer by its route's pattern (never the path, which may hold
-/// a relay's token) and writes problem documents. A client's own request id is not taken over: it would be the relay's
-/// words in our logs.
-pub async fn complete(request: Request, next: Next) -> Response {
-    let id = Uuid::now_v7().to_string();
-    let method = request.method().clone();
-    let route = request.extensions().get::<MatchedPath>().cloned();
-    let begun = Instant::now();
-    let mut response = finish(next.run(request).await, &id);
-    if let Ok(value) = HeaderValue::from_str(&id) {
-        response.headers_mut().insert(REQUEST_ID, value);
+/// a relay's token), answers for a handler that panicked, writes problem documents, and adds the headers that every answer
+/// has. A client's own request id is not taken over: it would be the relay's words in our logs.
+///
+/// One layer by hand, not one each from the framework: every layer boxes its service and its future anew for each
+/// request.
+#[derive(Clone, Copy)]
+pub struct Complete {
+    dress: fn(&mut HeaderMap),
+}
+
+impl Complete {
+    /// A layer whose answers also have the headers that `dress` adds.
+    pub const fn with(dress: fn(&mut HeaderMap)) -> Self {
+        Self { dress }
     }
-    let (status, duration_ms) = (response.status().as_u16(), begun.elapsed().as_secs_f64() * 1000.0);
-    let route = route.as_ref().map_or("none", MatchedPath::as_str);
-    tracing::debug!(%method, route, status, duration_ms, request_id = id, "answered {method} {route}: {status}");
-    response
+}
+
+impl<S> Layer<S> for Complete {
+    type Service = Completing<S>;
+
+    fn layer(&self, inner: S) -> Completing<S> {
+        Completing { inner, dress: self.dress }
+    }
+}
+
+/// A service within [`Complete`].
+#[derive(Clone)]
+pub struct Completing<S> {
+    inner: S,
+    dress: fn(&mut HeaderMap),
+}
+
+impl<S> Service<Request> for Completing<S>
+where
+    S: Service<Request, Response = Response, Error = Infallible>,
+    S::Future: Send + 'static,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Response, Infallible>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let (exchange, dress) = (Exchange::begin(&request), self.dress);
+        let answer = AssertUnwindSafe(self.inner.call(request)).catch_unwind();
+        Box::pin(async move {
+            let response = match answer.await {
+                Ok(Ok(response)) => response,
+                Err(_) => panicked(),
+            };
+            let mut response = exchange.end(response);
+            dress(response.headers_mut());
+            Ok(response)
+        })
+    }
+}
+
+/// A request that is being answered.
+struct Exchange {
+    id: Uuid,
+    method: Method,
+    route: Option<MatchedPath>,
+    begun: Instant,
+}
+
+impl Exchange {
+    fn begin(request: &Request) -> Self {
+        let route = request.extensions().get::<MatchedPath>().cloned();
+        Self { id: Uuid::now_v7(), method: request.method().clone(), route, begun: Instant::now() }
+    }
+
+    fn end(self, response: Response) -> Response {
+        let mut text = Uuid::encode_buffer();
+        let id: &str = self.id.hyphenated().encode_lower(&mut text);
+        let mut response = finish(response, id);
+        if let Ok(value) = HeaderValue::from_str(id) {
+            response.headers_mut().insert(REQUEST_ID, value);
+        }
+        let Self { method, route, begun, .. } = self;
+        let (status, duration_ms) = (response.status().as_u16(), begun.elapsed().as_secs_f64() * 1000.0);
+        let route = route.as_ref().map_or("none", MatchedPath::as_str);
+        tracing::debug!(%method, route, status, duration_ms, request_id = id, "answered {method} {route}: {status}");
+        response
+    }
 }
 
 /// Writes the document of an answer that is a refusal; leaves any other as it is.
@@ -202,7 +279,7 @@ pub async fn method_not_allowed() -> Problem {
 }
 
 /// The answer when a handler panicked. It should never be seen; the panic itself goes to the log by the panic hook.
-pub fn panicked() -> Response {
+fn panicked() -> Response {
     Problem::new(Code::Internal).into_response()
 }
 

@@ -13,6 +13,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
+use axum::extract::Query;
+use axum::http::{HeaderMap, header};
 
 use crate::clock::Clock;
 use crate::fault;
@@ -20,7 +22,7 @@ use crate::item::{Item, Receipt, Timestamp};
 use crate::rate::Rate;
 use crate::relay::profiles::{Body, Found, Profile, Unfound};
 use crate::store::failure::Failure;
-use crate::store::intake::{Account, Intake};
+use crate::store::intake::{Intake, Known};
 
 /// What a delivery may cost (threats §2).
 #[derive(Clone, Copy, Debug)]
@@ -75,10 +77,10 @@ pub struct Delivery {
     pub bytes: Bytes,
     /// Its media type, as sent.
     pub content_type: Option<String>,
-    /// Headers, names in lower case; values that are no text are left out.
-    pub headers: Vec<(String, String)>,
-    /// Query members, decoded.
-    pub query: Vec<(String, String)>,
+    /// Headers; few profiles read them.
+    pub headers: HeaderMap,
+    /// The query, as sent.
+    pub query: String,
 }
 
 /// Why a delivery was not taken. Nothing of it was stored.
@@ -96,12 +98,12 @@ pub enum Untaken {
 }
 
 /// Takes a delivery: commits its items sealed, in their order, and only then has a receipt to give.
-pub async fn take(edge: &Edge, account: Account, delivery: Delivery) -> Result<Receipt, Untaken> {
-    let profile = accounts::profile(&account).map_err(Untaken::Profile)?;
-    let origin = accounts::origin(&account);
+pub async fn take(edge: &Edge, known: Known, delivery: Delivery) -> Result<Receipt, Untaken> {
+    let profile = accounts::profile(&known.account).map_err(Untaken::Profile)?;
+    let origin = accounts::origin(&known.account);
     let (limits, received_at) = (edge.limits.profiles, edge.clock.now());
     let items = beside_the_runtime(delivery.bytes.len(), move || find(&profile, &delivery, received_at, &limits)).await;
-    let receipt = edge.intake.take(origin, items.map_err(Untaken::Unfound)?).await?;
+    let receipt = edge.intake.take_from(known, origin, items.map_err(Untaken::Unfound)?).await?;
     fault::point("take", "before-answer");
     Ok(receipt)
 }
@@ -112,14 +114,31 @@ fn find(
     received_at: Timestamp,
     limits: &profiles::Limits,
 ) -> Result<Vec<Item>, Unfound> {
+    let (headers, query) = match profile.looks_beside_the_body() {
+        true => (texts(&delivery.headers), members(&delivery.query)),
+        false => (Vec::new(), Vec::new()),
+    };
     let body = Body {
         bytes: &delivery.bytes,
         content_type: delivery.content_type.as_deref(),
-        headers: &delivery.headers,
-        query: &delivery.query,
+        headers: &headers,
+        query: &query,
         received_at,
     };
     profiles::find(profile, &body, limits).map(Found::into_items)
+}
+
+/// Headers for the profile's claims, names in lower case; not the one that holds the relay's token, nor what is no text.
+fn texts(headers: &HeaderMap) -> Vec<(String, String)> {
+    let open = headers.iter().filter(|(name, _)| *name != header::AUTHORIZATION);
+    open.filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))).collect()
+}
+
+/// Members of a query, decoded; none where it is no query.
+fn members(query: &str) -> Vec<(String, String)> {
+    let uri = axum::http::Uri::builder().path_and_query(format!("/?{query}")).build();
+    let members = uri.ok().and_then(|uri| Query::try_from_uri(&uri).ok());
+    members.map_or_else(Vec::new, |Query(members)| members)
 }
 
 /// Bodies up to this many bytes are worked on where they arrive: handing them to another thread would cost more.

@@ -27,6 +27,7 @@ pub mod ledger;
 mod measure;
 pub mod outbox;
 pub mod reader;
+mod roster;
 mod sqlite;
 pub mod subscription;
 mod text;
@@ -41,6 +42,7 @@ use intake::Intake;
 use ledger::Ledger;
 use outbox::Outbox;
 use reader::Reader;
+use roster::Roster;
 use sqlite::Writer;
 use sqlite::handover::Handover;
 use sqlite::health::Health;
@@ -81,6 +83,7 @@ impl Store {
             health: Arc::new(Health::default()),
             bells: Arc::default(),
             pool: Pool::open(data)?,
+            roster: Arc::default(),
         };
         let writer = Writer::open(data, limits, Arc::clone(&clock), observer, shared.clone())?;
         let queue = Arc::clone(&shared.queue);
@@ -129,6 +132,7 @@ struct Shared {
     health: Arc<Health>,
     bells: Arc<Bells>,
     pool: Pool,
+    roster: Arc<Roster>,
 }
 
 impl Shared {
@@ -139,6 +143,7 @@ impl Shared {
             health: Arc::clone(&self.health),
             pool: self.pool.clone(),
             accounts: Accounts::of(data),
+            roster: Arc::clone(&self.roster),
         }
     }
 

@@ -29,21 +29,35 @@ struct Job {
 /// Between the connections and the writer.
 #[derive(Default)]
 struct Queue {
-    jobs: Mutex<Vec<Job>>,
+    state: Mutex<Waiting>,
     arrived: Condvar,
+}
+
+#[derive(Default)]
+struct Waiting {
+    jobs: Vec<Job>,
+    /// Whether the writer sleeps: a floor wakes nobody who is awake.
+    asleep: bool,
 }
 
 impl Queue {
     fn push(&self, job: Job) {
-        self.jobs.lock().unwrap_or_else(PoisonError::into_inner).push(job);
-        self.arrived.notify_one();
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.jobs.push(job);
+        if std::mem::take(&mut state.asleep) {
+            self.arrived.notify_one();
+        }
     }
 
     fn pull(&self) -> Vec<Job> {
-        let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut jobs = self.arrived.wait_while(jobs, |jobs| jobs.is_empty()).unwrap_or_else(PoisonError::into_inner);
-        let count = jobs.len().min(BATCH);
-        jobs.drain(..count).collect()
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let nothing = |state: &mut Waiting| {
+            state.asleep = state.jobs.is_empty();
+            state.asleep
+        };
+        let mut state = self.arrived.wait_while(state, nothing).unwrap_or_else(PoisonError::into_inner);
+        let count = state.jobs.len().min(BATCH);
+        state.jobs.drain(..count).collect()
     }
 }
 

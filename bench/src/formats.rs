@@ -108,7 +108,7 @@ impl Scene {
         ours["kid"] = object!("gw");
         ours["alg"] = object!("ECDH-ES+A128KW");
         let keystore = Keystore::ephemeral(Defaults::default()).map_err(Failed::of)?;
-        let mut import = |set: &[u8]| keystore.import(set, &ImportOptions::default()).map(drop).map_err(Failed::of);
+        let import = |set: &[u8]| keystore.import(set, &ImportOptions::default()).map(drop).map_err(Failed::of);
         import(object!({"keys": [ours]}).to_string().as_bytes())?;
         ours.as_object_mut().map(|members| members.remove("d"));
         let public = KeySet::from_json(object!({"keys": [ours]}).to_string().as_bytes()).map_err(Failed::of)?;

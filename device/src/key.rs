@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use crate::algorithm::{ContentAlgorithm, SignatureAlgorithm};
 use crate::error::SealError;
 use crate::kdf::{self, ContentKey};
-#[cfg(feature = "primitives")]
+#[cfg(any(feature = "cms", feature = "jose"))]
 use crate::primitive::key::{Curve, Key};
 
 /// A key's name: 1 to 16 bytes.
@@ -125,7 +125,7 @@ impl SymmetricKey {
     }
 
     /// The key as it is, for a format without a derivation: JOSE, CMS.
-    #[cfg(feature = "primitives")]
+    #[cfg(any(feature = "cms", feature = "jose"))]
     pub(crate) fn underived(&self) -> Key {
         match &self.material {
             Material::Master(key) | Material::Plain { key, .. } => Key::symmetric(key).named(self.kid.as_bytes()),
@@ -186,7 +186,7 @@ impl SigningKey {
     }
 
     /// The same key for formats other than the profile's COSE.
-    #[cfg(feature = "primitives")]
+    #[cfg(any(feature = "cms", feature = "jose"))]
     pub(crate) fn pair(&self) -> Result<Key, SealError> {
         let key = match (&self.secret, self.public()) {
             (SigningSecret::Ed25519(seed), PublicKey::Ed25519(x)) => {
@@ -246,7 +246,7 @@ impl Gateway {
     }
 
     /// The same key for formats other than the profile's COSE.
-    #[cfg(feature = "primitives")]
+    #[cfg(any(feature = "cms", feature = "jose"))]
     pub(crate) fn public(&self) -> Result<Key, SealError> {
         let (x, y) = self.coordinates();
         Ok(Key::curve(Curve::P256, &x, &y, None)?.named(self.kid.as_bytes()))

@@ -40,6 +40,10 @@ pub mod key;
 #[cfg(feature = "std")]
 pub mod key_set;
 #[cfg(feature = "primitives")]
+#[cfg_attr(
+    not(all(feature = "cms", feature = "cose-full", feature = "jose")),
+    allow(dead_code, reason = "each format takes its part of it")
+)]
 pub mod primitive;
 #[cfg(feature = "std")]
 pub mod provision;

@@ -3,9 +3,9 @@
 //! At rest every key, public ones included, is a deterministic COSE_Key: see [`record`].
 
 mod ec;
+mod kem;
 pub(crate) mod record;
 
-use aws_lc_rs::digest::{SHA3_256, digest};
 use aws_lc_rs::rsa::PrivateDecryptingKey;
 use curve25519_dalek::MontgomeryPoint;
 use p256::pkcs8::PrivateKeyInfoRef;
@@ -17,6 +17,7 @@ use zeroize::Zeroizing;
 use crate::key::{Algorithm, Kty};
 
 pub(crate) use ec::{Curve, Point, Scalar};
+pub(crate) use kem::Kem;
 
 /// An X25519 private key with its public u-coordinate (RFC 7748).
 pub(crate) struct X25519 {
@@ -36,12 +37,6 @@ pub(crate) struct RsaPrivate {
     pub(crate) public: RsaPublic,
     /// d, p, q, dP, dQ, qInv.
     pub(crate) secret: [Zeroizing<Vec<u8>>; 6],
-}
-
-/// An ML-KEM private key in its expanded form (FIPS 203 §7.1), with its parameter set.
-pub(crate) struct Kem {
-    pub(crate) set: Algorithm,
-    pub(crate) private: Zeroizing<Vec<u8>>,
 }
 
 /// A symmetric key: a profile master, or a key as it is, with its base IV.
@@ -78,25 +73,6 @@ impl X25519 {
     pub(crate) fn new(d: &[u8]) -> Option<Self> {
         let d = Zeroizing::new(<[u8; 32]>::try_from(d).ok()?);
         Some(Self { x: MontgomeryPoint::mul_base_clamped(*d).to_bytes(), d })
-    }
-}
-
-impl Kem {
-    /// The private key of that length whose hash of its public key holds (FIPS 203 §7.3). Which set it is of, its length says.
-    pub(crate) fn new(private: &[u8]) -> Option<Self> {
-        let of_length = |set: &Algorithm| set.kem().is_some_and(|sizes| sizes.private == private.len());
-        let set = Algorithm::ALL.iter().copied().find(of_length)?;
-        let key = Self { set, private: Zeroizing::new(private.to_vec()) };
-        let end = private.len() - 2 * SHA3_256.output_len();
-        let hash = private.get(end..end + SHA3_256.output_len())?;
-        (digest(&SHA3_256, key.public()).as_ref() == hash).then_some(key)
-    }
-
-    /// The public key, which stands in the private one before its hash and 32 random bytes.
-    pub(crate) fn public(&self) -> &[u8] {
-        let size = self.set.kem().map_or(0, |sizes| sizes.public);
-        let end = self.private.len().saturating_sub(2 * SHA3_256.output_len());
-        self.private.get(end.saturating_sub(size)..end).unwrap_or_default()
     }
 }
 

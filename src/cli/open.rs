@@ -152,7 +152,7 @@ fn compat(arguments: &Arguments) -> Result<Compat, Failed> {
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failed> {
     let compat = compat(arguments)?;
     let sealed = Sealed {
-        bytes: read_bytes(&arguments.file)?.into(),
+        bytes: super::carried(&read_bytes(&arguments.file)?).into(),
         cose_type: arguments.cose_type.map(crate::item::CoseType::from),
     };
     let off = opening::off_by_default(&compat, envelope::family(&sealed.bytes, sealed.cose_type));

@@ -111,7 +111,7 @@ fn recognise_kind(body: &Body<'_>) -> Option<Kind> {
         Some("application/cbor-seq" | "application/cms" | "application/cose" | "application/cose-seq") => {
             Some(Kind::Raw)
         }
-        Some("application/jose") => Some(Kind::Text),
+        Some("application/jose" | "application/jose+json") => Some(Kind::Text),
         _ => PROBED.into_iter().find(|kind| holds_envelope(*kind, body)),
     }
 }

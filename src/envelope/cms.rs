@@ -33,7 +33,7 @@ mod writer;
 pub use algorithm::{Cipher, Curve, Derivation, Encryption, Hash, Password, Signature, Transport, Wrap};
 pub use attributes::{Attributes, CertificateHash};
 pub use certificate::Named;
-pub use recipient::{Agreement, Originator, Recipient, Way};
+pub use recipient::{Agreement, Encapsulation, Originator, Recipient, Way};
 pub use signer::Signer;
 pub use statement::Statement;
 
@@ -367,6 +367,7 @@ impl Message {
     pub fn key_names(&self) -> Vec<KeyName> {
         let of_recipients = self.recipients().iter().flat_map(|recipient| match recipient.way() {
             Way::Agreement(Agreement { recipient: named, .. }) | Way::Transport(named, _) => self.names(named),
+            Way::Encapsulation(Encapsulation { recipient: named, .. }) => self.names(named),
             Way::Kek(identifier, _) => vec![KeyName::Kid(self.slice(identifier).to_vec())],
             Way::Other(_) | Way::Password(_) => Vec::new(),
         });

@@ -4,13 +4,11 @@ use axum::Router;
 use axum::body::to_bytes;
 use axum::extract::{Path, Request};
 use axum::http::StatusCode;
-use axum::middleware::from_fn;
 use axum::routing::get;
 use serde_json::Value;
 use tower::ServiceExt;
-use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::problem::{Code, Problem, complete, method_not_allowed, not_found, panicked};
+use crate::problem::{Code, Complete, Problem, method_not_allowed, not_found};
 
 fn app(problem: Problem) -> Router {
     Router::new()
@@ -19,8 +17,7 @@ fn app(problem: Problem) -> Router {
         .route("/number/{n}", get(|Path(_): Path<u32>| async {}))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(CatchPanicLayer::custom(|_| panicked()))
-        .layer(from_fn(complete))
+        .layer(Complete::with(|_| ()))
 }
 
 async fn ask(app: Router, method: &str, path: &str) -> (StatusCode, axum::http::HeaderMap, Value) {

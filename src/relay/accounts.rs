@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::item::Origin;
 use crate::relay::profiles::{self, Profile};
 use crate::store::failure::Failure;
-use crate::store::intake::{Account, Intake};
+use crate::store::intake::{Account, Intake, Known};
 
 /// The account may be named with its token in the path, by relays that can only set a URL.
 const TOKEN_IN_PATH: &str = "token_in_path";
@@ -90,20 +90,34 @@ pub enum Place {
     Path,
 }
 
-/// The account of that name, if the token is its. An unknown name, a missing token and a wrong one take the same steps:
-/// one look-up, one digest, one comparison in constant time.
-pub fn authenticate(
-    intake: &Intake,
-    name: &str,
-    token: Option<&str>,
+/// The account of that name, if the token is its. What memory does not prove is looked up on disk: an unknown name, a
+/// missing token and a wrong one take the same steps there, one look-up and one comparison in constant time.
+pub fn authenticate(intake: &Intake, name: &str, token: Option<&str>, place: Place) -> Result<Option<Known>, Failure> {
+    let presented = Presented { digest: digest(token.unwrap_or_default()), is_there: token.is_some(), place };
+    if let Some(known) = intake.remembered(name)
+        && presented.proves(Some(&known.account))
+    {
+        return Ok(Some(known));
+    }
+    let known = intake.known(name)?;
+    let proven = presented.proves(known.as_ref().map(|known| &*known.account));
+    Ok(known.filter(|_| proven))
+}
+
+/// What a relay shows of itself.
+struct Presented {
+    digest: [u8; 32],
+    is_there: bool,
     place: Place,
-) -> Result<Option<Account>, Failure> {
-    let account = intake.account(name)?;
-    let expected = account.as_ref().map_or([0; 32], |account| account.token_sha256);
-    let same = digest(token.unwrap_or_default()).ct_eq(&expected);
-    let allowed = account.as_ref().is_some_and(|account| place == Place::Header || is_on(account, TOKEN_IN_PATH));
-    let proven = same & Choice::from(u8::from(token.is_some())) & Choice::from(u8::from(allowed));
-    Ok(account.filter(|_| proven.into()))
+}
+
+impl Presented {
+    fn proves(&self, account: Option<&Account>) -> bool {
+        let expected = account.map_or([0; 32], |account| account.token_sha256);
+        let same = self.digest.ct_eq(&expected);
+        let allowed = account.is_some_and(|account| self.place == Place::Header || is_on(account, TOKEN_IN_PATH));
+        (same & Choice::from(u8::from(self.is_there)) & Choice::from(u8::from(allowed))).into()
+    }
 }
 
 /// In whose name the account's deliveries are taken.

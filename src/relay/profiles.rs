@@ -171,6 +171,11 @@ impl Profile {
         self.kind
     }
 
+    /// Whether headers or the query may hold claims.
+    pub const fn looks_beside_the_body(&self) -> bool {
+        self.endpoint_from.is_some() || self.path_from.is_some()
+    }
+
     fn set(&mut self, option: &str, value: &str) -> Result<(), String> {
         match option {
             "endpoint_from" => self.endpoint_from = Some(value.parse()?),

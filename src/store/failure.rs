@@ -14,6 +14,9 @@ pub(in crate::store) const ALTERED: &str = "not what was written: ";
 /// A fault of ours. Cloned because one failed COMMIT fails every delivery in it. `Display` is for the operator.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Failure {
+    /// The account in whose name something was to be taken is not what it was known as.
+    #[error("the relay's account was changed meanwhile")]
+    AccountChanged,
     /// Another process reads the file, and did not stop in time.
     #[error("another process is reading the store")]
     Busy,

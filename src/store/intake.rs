@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use crate::item::{Item, Origin, Receipt, Timestamp};
 use crate::store::accounts::{self, Accounts};
 use crate::store::failure::Failure;
+use crate::store::roster::Roster;
 use crate::store::sqlite::health::Health;
 use crate::store::sqlite::pool::Pool;
 use crate::store::sqlite::queue::{Job, Load, Queue, TakeJob};
@@ -23,6 +24,7 @@ pub struct Intake {
     pub(in crate::store) health: Arc<Health>,
     pub(in crate::store) pool: Pool,
     pub(in crate::store) accounts: Accounts,
+    pub(in crate::store) roster: Arc<Roster>,
 }
 
 impl Intake {
@@ -32,19 +34,45 @@ impl Intake {
     /// [`Failure::Overloaded`] where too much is pending; any other where it cannot be stored. Nothing was taken then,
     /// but for [`Failure::Stopped`], where the process ended before it knew.
     pub async fn take(&self, origin: Origin, items: Vec<Item>) -> Result<Receipt, Failure> {
+        self.commit(None, origin, items).await
+    }
+
+    /// The same, in the name of an account that was known to be there.
+    ///
+    /// # Errors
+    /// The same, and [`Failure::AccountChanged`] where the account is not, or no longer, what it was known as.
+    pub async fn take_from(&self, known: Known, origin: Origin, items: Vec<Item>) -> Result<Receipt, Failure> {
+        self.commit(Some(known), origin, items).await
+    }
+
+    async fn commit(&self, known: Option<Known>, origin: Origin, items: Vec<Item>) -> Result<Receipt, Failure> {
         let bytes = items.iter().map(|item| item.sealed.bytes.len() as u64).sum();
         let reserved = self.load.reserve(items.len() as u64, bytes)?;
         let (answer, answered) = oneshot::channel();
-        self.queue.push(Job::Take(TakeJob { origin, items, reserved, answer }))?;
+        self.queue.push(Job::Take(TakeJob { known, origin, items, reserved, answer }))?;
         answered.await.unwrap_or(Err(Failure::Stopped))
     }
 
-    /// The account of that name. Looked up by index each time, never cached, so that a change holds at once.
+    /// The account of that name, as it is.
     ///
     /// # Errors
     /// Where the store cannot be read.
     pub fn account(&self, name: &str) -> Result<Option<Account>, Failure> {
         self.pool.look_up(|connection| accounts::find(connection, name))
+    }
+
+    /// The account of that name as it was last read, where memory has it: it may have changed since, and then
+    /// [`Intake::take_from`] says so.
+    pub fn remembered(&self, name: &str) -> Option<Known> {
+        self.roster.find(name)
+    }
+
+    /// The account of that name, as it is, and remembered.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn known(&self, name: &str) -> Result<Option<Known>, Failure> {
+        self.roster.learn(|| self.account(name))
     }
 
     /// The accounts of a tenant, by name.
@@ -60,7 +88,7 @@ impl Intake {
     /// # Errors
     /// [`Failure::Conflict`] where the name is taken in any tenant, or where the store cannot be written.
     pub fn add_account(&self, account: &Account) -> Result<(), Failure> {
-        self.accounts.add(account)
+        self.accounts.add(account).inspect(|()| self.roster.forget())
     }
 
     /// Removes an account; false where there is none. What it handed over stays.
@@ -68,7 +96,7 @@ impl Intake {
     /// # Errors
     /// Where the store cannot be written.
     pub fn remove_account(&self, name: &str) -> Result<bool, Failure> {
-        self.accounts.remove(name)
+        self.accounts.remove(name).inspect(|_| self.roster.forget())
     }
 
     /// Whether the last attempt to store succeeded.
@@ -78,6 +106,14 @@ impl Intake {
     pub fn healthy(&self) -> Result<(), Failure> {
         self.health.check()
     }
+}
+
+/// An account as it was found.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// What was found.
+    pub account: Arc<Account>,
+    pub(in crate::store) turn: u64,
 }
 
 /// Who may hand over, and how its bodies are read.

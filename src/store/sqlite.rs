@@ -15,6 +15,7 @@ use crate::fault;
 use crate::item::{Taken, Timestamp};
 use crate::store::failure::Failure;
 use crate::store::ledger::Outcome;
+use crate::store::roster::Watch;
 use crate::store::{Commit, Limits, Observer, Shared};
 
 mod books;
@@ -63,6 +64,7 @@ pub(in crate::store) struct Writer {
     clock: Arc<dyn Clock>,
     observer: Arc<dyn Observer>,
     shared: Shared,
+    watch: Watch,
     /// When upkeep was last looked at.
     looked: Instant,
     /// Items taken or concluded since the length of the WAL was last looked at.
@@ -76,6 +78,8 @@ pub(in crate::store) struct Writer {
 enum Placed {
     Changed(Changed),
     Concluded(Vec<Outcome>),
+    /// Not taken: it is not from whom it was thought to be.
+    Disowned,
     Taken(Delivery),
 }
 
@@ -101,6 +105,7 @@ impl Writer {
             limits,
             clock,
             observer,
+            watch: Watch::over(Arc::clone(&shared.roster)),
             shared,
             looked: Instant::now(),
             unmeasured: 0,
@@ -148,7 +153,7 @@ impl Writer {
     /// All of the jobs, committed, or none.
     fn transact(&mut self, jobs: &[Job]) -> Result<Vec<Placed>, Failure> {
         let now = self.clock.now();
-        let placed = commit(&mut self.connection, &mut self.books, jobs, now);
+        let placed = commit(&mut self.connection, &mut self.books, &mut self.watch, jobs, now);
         if placed.is_err() {
             self.books.revert();
         }
@@ -167,6 +172,9 @@ impl Writer {
                     // Who no longer listens has no receipt; what it handed over is kept all the same.
                     let _ = job.answer.send(Ok(delivery.receipt(&job.items)));
                     taken.push((delivery, job.origin, job.items));
+                }
+                (Job::Take(job), Placed::Disowned) => {
+                    let _ = job.answer.send(Err(Failure::AccountChanged));
                 }
                 (Job::Change(job), Placed::Changed(done)) => changes.push((job.answer, done)),
                 (Job::Conclude(job), Placed::Concluded(done)) => outcomes.push((job.answer, done)),
@@ -307,6 +315,7 @@ impl Writer {
         self.shared.load.adjust(items.wrapping_sub(old_items), bytes.wrapping_sub(old_bytes));
         self.shared.handover.start_over(books.next_item - 1);
         (self.connection, self.books) = (connection, books);
+        self.watch.begin_anew();
         self.shared.health.recovered();
         Ok(())
     }
@@ -315,14 +324,16 @@ impl Writer {
 fn commit(
     connection: &mut Connection,
     books: &mut Books,
+    watch: &mut Watch,
     jobs: &[Job],
     now: Timestamp,
 ) -> Result<Vec<Placed>, Failure> {
     pass("before-begin", jobs);
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    watch.look(&transaction)?;
     books.posting.refresh(&transaction)?;
     pass("after-begin", jobs);
-    let placed = place(&transaction, books, jobs, now)?;
+    let placed = place(&transaction, books, watch, jobs, now)?;
     books.write(&transaction, now)?;
     pass("before-commit", jobs);
     transaction.commit()?;
@@ -330,11 +341,18 @@ fn commit(
     Ok(placed)
 }
 
-fn place(connection: &Connection, books: &mut Books, jobs: &[Job], now: Timestamp) -> Result<Vec<Placed>, Failure> {
+fn place(
+    connection: &Connection,
+    books: &mut Books,
+    watch: &Watch,
+    jobs: &[Job],
+    now: Timestamp,
+) -> Result<Vec<Placed>, Failure> {
     let mut pen = Pen::of(connection)?;
     let place = |job: &Job| match job {
         Job::Change(job) => books.change(connection, &job.change, now).map(Placed::Changed),
         Job::Conclude(job) => books.conclude(&mut pen, &job.findings, now).map(Placed::Concluded),
+        Job::Take(job) if !watch.stands(connection, job.known.as_ref())? => Ok(Placed::Disowned),
         Job::Take(job) => books.take(&mut pen, &job.origin, &job.items, now).map(Placed::Taken),
     };
     jobs.iter().map(place).collect()

@@ -1,5 +1,7 @@
 //! Readings for analysts: patterns, buckets, and everything at once, by the API and by `export`.
 
+use std::time::{Duration, Instant};
+
 use serde_json::Value;
 
 use crate::fleet;
@@ -66,4 +68,85 @@ fn patterns_and_times_choose_and_buckets_sum_up() {
     let csv = done(&["export", "--bucket", "86400", "--aggregate", "max", "--data", &gateway.place()]);
     assert!(csv.starts_with("time,device,name,value,unit,count,min,max,mean,sum,first,last"), "{csv}");
     assert_eq!(paperknife(&["export", "--aggregate", "max", "--data", &gateway.place()]).status.code(), Some(2));
+}
+
+const DAY_S: u32 = 24 * 60 * 60;
+/// 2026-01-01T00:00:00Z.
+const BEGIN_S: u32 = 1_767_225_600;
+
+/// Ten devices, a hundred days, ten messages of a hundred readings a day: a million.
+fn million(gateway: &Gateway) {
+    use paperknife_device::senml::{Reading, pack};
+    let mut devices = fleet::known_quick_devices(gateway, 10);
+    for nth in 0..10_000_u32 {
+        let (device, day, part) = (nth % 10, nth / 100, nth / 10 % 10);
+        let time = |at: u32| f64::from(BEGIN_S + day * DAY_S + part * (DAY_S / 10) + at * 60);
+        let one = |at: u32| Reading { time: Some(time(at)), ..Reading::number("/3303/0/5700", f64::from(at)) };
+        let readings: Vec<Reading<'_>> = (0..100).map(one).collect();
+        let answer = gateway.ingest(&devices[device as usize].seal_bytes(&pack(&readings)), &[]);
+        assert_eq!(answer.status, 202);
+    }
+    gateway.settle();
+}
+
+/// Deliveries a second, for some seconds.
+fn ingested(gateway: &Gateway, devices: &mut [fleet::Simulated], goes_on: impl Fn() -> bool) -> f64 {
+    let (begun, mut count) = (Instant::now(), 0_u32);
+    while goes_on() || begun.elapsed() < Duration::from_secs(3) {
+        assert_eq!(gateway.ingest(&devices[0].seal(f64::from(count)), &[]).status, 202);
+        count += 1;
+    }
+    f64::from(count) / begun.elapsed().as_secs_f64()
+}
+
+#[test]
+#[ignore = "some minutes: make webhooks"]
+fn a_day_of_a_device_among_a_million_readings_comes_at_once_and_all_of_them_in_constant_memory() {
+    let gateway = Gateway::start();
+    million(&gateway);
+    // Sorted in, when the writer has nothing else to do.
+    std::thread::sleep(Duration::from_secs(5));
+    let day = "device=urn:dev:test:3&from=2026-02-10T00:00:00Z&to=2026-02-11T00:00:00Z&limit=1000";
+    let mut times: Vec<Duration> = (0..30)
+        .map(|_| {
+            let begun = Instant::now();
+            let answer = gateway.get(&format!("/v1/readings?{day}"));
+            assert_eq!(answer["items"].as_array().unwrap().len(), 1000);
+            begun.elapsed()
+        })
+        .collect();
+    times.sort_unstable();
+    let mut buckets: Vec<Duration> = (0..30)
+        .map(|_| {
+            let begun = Instant::now();
+            let answer = gateway.get(&format!("/v1/readings?{day}&bucket=1h&aggregate=max"));
+            assert_eq!(answer["items"].as_array().unwrap().len(), 24);
+            begun.elapsed()
+        })
+        .collect();
+    buckets.sort_unstable();
+    println!(
+        "one day, one device, 1,000 readings: median {:?}, worst {:?}; by the hour: {:?}",
+        times[15], times[29], buckets[15]
+    );
+    let mut others = fleet::known_quick_devices(&gateway, 1);
+    let alone = ingested(&gateway, &mut others, || false);
+    let before = crate::webhooks::resident(&gateway);
+    let (beside, lines, seconds) = std::thread::scope(|scope| {
+        let export = scope.spawn(|| {
+            let begun = Instant::now();
+            let csv = gateway.get_answer("/v1/readings?format=csv").body;
+            (csv.iter().filter(|byte| **byte == b'\n').count(), begun.elapsed().as_secs_f64())
+        });
+        let beside = ingested(&gateway, &mut others, || !export.is_finished());
+        let (lines, seconds) = export.join().unwrap();
+        (beside, lines, seconds)
+    });
+    let grown = crate::webhooks::resident(&gateway).saturating_sub(before);
+    println!(
+        "{lines} lines of CSV in {seconds:.1} s, {} KiB more memory; ingest {alone:.0} → {beside:.0} a second",
+        grown / 1024
+    );
+    assert!(lines > 1_000_000 && grown < 32 << 20, "{lines} lines, {grown} bytes");
+    assert!(times[15] <= Duration::from_millis(20), "{:?}", times[15]);
 }

@@ -22,6 +22,7 @@ mod faults;
 mod fleet;
 mod gateway;
 mod hostile;
+mod image;
 mod keys;
 mod ledger;
 mod peers;

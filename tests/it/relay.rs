@@ -292,3 +292,52 @@ fn cleartext_alone_is_no_delivery(folder: &std::path::Path) {
     assert_eq!(answer.status, 400);
     assert_eq!(answer.json()["code"], "no_envelope");
 }
+
+/// A JWE in each serialization.
+fn serializations(compact: &str) -> [(&'static str, String); 3] {
+    let parts: Vec<&str> = compact.split('.').collect();
+    let flattened = json!({"protected": parts[0], "iv": parts[2], "ciphertext": parts[3], "tag": parts[4]});
+    let mut general = flattened.clone();
+    general["recipients"] = json!([{}]);
+    [("compact", format!("{compact}\n")), ("flattened", format!("{flattened:#}\n")), ("general", general.to_string())]
+}
+
+#[test]
+fn jose_is_found_and_opened_in_each_serialization_through_raw_and_text() {
+    let Some(folder) = vectors::folder("relay-messages", "a JWE of the relay messages") else { return };
+    let compact = std::fs::read_to_string(folder.join("text-jose-compact.txt")).unwrap();
+    let keys = vectors::json(&folder, "keys.json");
+    let mut key = keys["keys"].as_array().unwrap().iter().find(|key| key["kid"] == "urn:dev:jose:1").unwrap().clone();
+    key["alg"] = json!("A128GCM");
+    key["paperknife"] = json!({"device": "urn:dev:jose:1"});
+    for profile in ["raw", "text"] {
+        let gateway = Gateway::start();
+        gateway.import_json(&json!({"keys": [key]}));
+        let token = crate::gateway::done(&["relays", "add", profile, "--profile", profile, "--data", &gateway.place()]);
+        let bearer = format!("Bearer {token}");
+        let mut first = None;
+        for (name, body) in serializations(compact.trim()) {
+            let path = format!("/ingest/{profile}");
+            let answer = gateway.request("POST", &path, body.as_bytes(), &[("authorization", &bearer)]);
+            let item = &gateway.verdicts(&answer)[0];
+            let message = item["message"].as_str().map(str::to_owned);
+            match &first {
+                None => {
+                    assert_eq!(item["verdict"], "opened", "{profile}, {name}: {item}");
+                    first = message;
+                }
+                // The same content in another serialization is the same message (threats.md A2).
+                Some(first) => {
+                    assert_eq!(item["verdict"], "duplicate", "{profile}, {name}: {item}");
+                    assert_eq!(message.as_ref(), Some(first), "{profile}, {name}");
+                }
+            }
+        }
+        let message = gateway.get(&format!("/v1/messages/{}", first.unwrap()));
+        assert_eq!((&message["format"], &message["structure"]), (&json!("jose"), &json!("JWE")));
+        assert_eq!(message["device"], "urn:dev:jose:1");
+        assert_eq!(message["proof"]["key_management_alg"], "dir");
+        assert_eq!(message["readings"].as_array().map(Vec::len), Some(1), "{message}");
+        gateway.assert_conserved();
+    }
+}

@@ -26,7 +26,7 @@ const ROOMS: &[Room] = &[
     Room("clock", "", "item"),
     Room("rate", "", ""),
     Room("codec", "*", "minicbor serde serde_json base64 hex flate2"),
-    Room("problem", "", "axum serde serde_json uuid tracing"),
+    Room("problem", "", "axum futures_util tower serde serde_json uuid tracing"),
     Room("config", "given keys", "serde toml strsim"),
     // write side
     Room(

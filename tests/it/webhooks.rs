@@ -117,6 +117,12 @@ impl Receiver {
     }
 }
 
+/// A receiver that takes everything: its URL, and how many requests it had.
+pub(crate) fn listener() -> (String, impl Fn() -> usize) {
+    let receiver = Receiver::start(Manner::Says(200));
+    (receiver.url.clone(), move || receiver.got().len())
+}
+
 fn token(gateway: &Gateway) -> String {
     done(&["tokens", "add", "hooks", "--scope", "subscriptions,read", "--data", &gateway.place()])
 }
@@ -368,7 +374,7 @@ fn resumed(rounds: u32) {
 }
 
 /// What the process holds, in bytes.
-fn resident(gateway: &Gateway) -> u64 {
+pub(crate) fn resident(gateway: &Gateway) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", gateway.pid())).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
     1024 * line.trim().trim_end_matches(" kB").parse::<u64>().unwrap()

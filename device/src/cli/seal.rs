@@ -131,7 +131,7 @@ fn of_shape(shape: Shape, key: &Path, state: &Path, arguments: &Arguments, conte
     match arguments.format {
         Format::Cms => {
             let [certificate, gateway] = [&arguments.certificate, &arguments.gateway_certificate]
-                .map(|path| path.as_deref().map(|path| read_content(path)).transpose());
+                .map(|path| path.as_deref().map(read_content).transpose());
             let (certificate, gateway) = (certificate?, gateway?);
             let options = cms_profile::Options {
                 content_format: arguments.content_format,

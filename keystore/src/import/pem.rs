@@ -129,18 +129,24 @@ fn private(der: &[u8]) -> Option<KeyMaterial> {
         }
         oid => {
             let (_, set) = ML_KEM.iter().find(|(of, _)| *of == oid)?;
-            kem_private(key).filter(|key| key.set == *set).map(KeyMaterial::KemPrivate)
+            kem_private(*set, key).filter(|key| key.set == *set).map(KeyMaterial::KemPrivate)
         }
     }
 }
 
-/// ML-KEM-PrivateKey (RFC 9935 §6): a CHOICE of the seed alone, which is not taken, the expanded key, or both of them.
-fn kem_private(der: &[u8]) -> Option<Kem> {
+/// ML-KEM-PrivateKey (RFC 9935 §6): a CHOICE of the seed ([0], 64 bytes), the expanded key, or both of them, which then
+/// belong together.
+fn kem_private(set: Algorithm, der: &[u8]) -> Option<Kem> {
+    if let [0x80, 64, seed @ ..] = der {
+        return Kem::of_seed(set, seed);
+    }
     if let Ok(expanded) = <&OctetStringRef>::from_der(der) {
         return Kem::new(expanded.as_bytes());
     }
-    let both = Vec::<AnyRef<'_>>::from_der(der).ok().filter(|both| both.len() == 2)?;
-    both.get(1)?.decode_as::<&OctetStringRef>().ok().and_then(|expanded| Kem::new(expanded.as_bytes()))
+    let both = Vec::<&OctetStringRef>::from_der(der).ok()?;
+    let [seed, expanded] = both.as_slice() else { return None };
+    let key = Kem::of_seed(set, seed.as_bytes())?;
+    (key.private.as_slice() == expanded.as_bytes()).then_some(key)
 }
 
 /// ECPrivateKey (RFC 5915).

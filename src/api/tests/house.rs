@@ -6,7 +6,6 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{HeaderMap, Request};
-use axum::middleware::from_fn;
 use keystore::{Defaults, Keystore, Scope};
 use serde_json::Value;
 use tokio::sync::watch;
@@ -23,7 +22,7 @@ use crate::guard::settled::{Counter, Facts, Sequenced, Settled};
 use crate::item::{Claims, ContentType, Format, Item, LayerSummary, Origin, Proven, Sealed, Timestamp};
 use crate::opening::{House as Opening, Owner};
 use crate::payload::{Anchor, Payload, Reading, Value as Measure};
-use crate::problem::{complete, method_not_allowed, not_found};
+use crate::problem::{Complete, method_not_allowed, not_found};
 use crate::relay::accounts::{Place, authenticate};
 use crate::store::ledger::{Concluding, Finding};
 use crate::store::{Limits as StoreLimits, Store};
@@ -93,7 +92,8 @@ pub(super) async fn house() -> House {
         opening: owner.health(),
         rates: Rates::default(),
     };
-    let app = routes(desk).fallback(not_found).method_not_allowed_fallback(method_not_allowed).layer(from_fn(complete));
+    let app =
+        routes(desk).fallback(not_found).method_not_allowed_fallback(method_not_allowed).layer(Complete::with(|_| ()));
     House { app, store, keystore, message, receipt, closing: Some(closing), owner: Some(owner), _data: data }
 }
 

@@ -45,7 +45,7 @@ impl<'a> Identifier<'a> {
 
     fn sequence(&self) -> Result<Fields<'a>, Fault> {
         let what = "an algorithm's parameters are due";
-        self.parameters.ok_or(Fault::malformed(what))?.fields(SEQUENCE, what)
+        self.parameters.ok_or_else(|| Fault::malformed(what))?.fields(SEQUENCE, what)
     }
 
     /// An OCTET STRING of that many octets.
@@ -532,6 +532,30 @@ const fn certicom(number: u8) -> Hash {
         2 => Hash::Sha384,
         _ => Hash::Sha512,
     }
+}
+
+/// ML-KEM (RFC 9936 §2.1), by the number of its parameter set; none: not implemented.
+pub(super) fn kem(identifier: &Identifier<'_>) -> Result<Option<u16>, Fault> {
+    let set = match identifier.is() {
+        (Arc::Nist, [4, 1]) => 512,
+        (Arc::Nist, [4, 2]) => 768,
+        (Arc::Nist, [4, 3]) => 1024,
+        _ => return Ok(None),
+    };
+    identifier.none()?;
+    Ok(Some(set))
+}
+
+/// HKDF (RFC 8619 §2) by its hash; none: not implemented.
+pub(super) fn hkdf(identifier: &Identifier<'_>) -> Result<Option<Hash>, Fault> {
+    let hash = match identifier.is() {
+        (Arc::Smime, [3, 28]) => Hash::Sha256,
+        (Arc::Smime, [3, 29]) => Hash::Sha384,
+        (Arc::Smime, [3, 30]) => Hash::Sha512,
+        _ => return Ok(None),
+    };
+    identifier.none()?;
+    Ok(Some(hash))
 }
 
 /// PBKDF2 and what its key unwraps (RFC 3211).

@@ -44,6 +44,13 @@ impl Message {
     fn recipient(&self, recipient: &Recipient) -> Value {
         let mut says = match recipient.way() {
             Way::Agreement(agreement) => self.agreement(agreement),
+            Way::Encapsulation(encapsulation) => json!({
+                "kind": "key_encapsulation",
+                "certificate": self.named_as(&encapsulation.recipient),
+                "alg": format!("ML-KEM-{}", encapsulation.set),
+                "kdf": format!("HKDF {}", encapsulation.hash.name()),
+                "wrap": encapsulation.wrap.name(),
+            }),
             Way::Kek(identifier, wrap) => {
                 json!({"kind": "kek", "kid_hex": hex::encode(self.slice(identifier)), "alg": wrap.name()})
             }

@@ -208,6 +208,7 @@ impl Policy<'_> {
                     hash => self.hash(Some(hash)),
                 }
             }
+            Way::Encapsulation(encapsulation) => self.triple_des(encapsulation.wrap == Wrap::TripleDes),
             Way::Kek(_, wrap) => self.triple_des(*wrap == Wrap::TripleDes),
             Way::Other(what) => Err(Fault::unsupported(what)),
             Way::Password(password) => self.password(password),
@@ -260,9 +261,8 @@ impl Policy<'_> {
         if signer.named.is_none() {
             return Err(Fault::unsupported("a signer named in a way that is not known"));
         }
-        match signer.certificate() {
-            Some(certificate) => self.hash(certificate.hash)?,
-            None => {}
+        if let Some(certificate) = signer.certificate() {
+            self.hash(certificate.hash)?;
         }
         match signer.attributes {
             Some(_) => Ok(()),

@@ -5,10 +5,11 @@
 
 use std::ops::Range;
 
-use super::algorithm::{Curve, Derivation, Identifier, Password, Transport, Wrap};
+use super::algorithm::{self, Curve, Derivation, Hash, Identifier, Password, Transport, Wrap};
 use super::certificate::Named;
+use super::oid::{self, Arc};
 use super::too_large;
-use super::walk::{BIT_STRING, Fields, Node, SEQUENCE, Source, context, short};
+use super::walk::{BIT_STRING, Fields, INTEGER, Node, SEQUENCE, Source, context, short};
 use super::writer;
 use crate::envelope::Fault;
 
@@ -30,6 +31,8 @@ pub struct Recipient {
 pub enum Way {
     /// KeyAgreeRecipientInfo.
     Agreement(Agreement),
+    /// KEMRecipientInfo.
+    Encapsulation(Encapsulation),
     /// KEKRecipientInfo: identifier of the key, and how it wraps.
     Kek(Range<usize>, Wrap),
     /// Not implemented, and what it is.
@@ -53,6 +56,23 @@ pub struct Agreement {
     pub wrap: Wrap,
     /// ECC-CMS-SharedInfo.
     pub shared_info: Range<usize>,
+}
+
+/// A key encapsulation (RFC 9629).
+#[derive(Clone, Debug)]
+pub struct Encapsulation {
+    /// Our certificate.
+    pub recipient: Named,
+    /// Parameter set of ML-KEM: 512, 768 or 1024.
+    pub set: u16,
+    /// What encapsulates the secret.
+    pub ciphertext: Range<usize>,
+    /// Hash of the HKDF that makes a KEK of it.
+    pub hash: Hash,
+    /// CMSORIforKEMOtherInfo.
+    pub info: Range<usize>,
+    /// How the KEK wraps the content key.
+    pub wrap: Wrap,
 }
 
 /// The sender's side of a key agreement.
@@ -94,7 +114,7 @@ pub(super) fn all(set: Node<'_>) -> Result<Vec<Recipient>, Fault> {
             tag if tag == context(1) => agreements(info, &mut recipients)?,
             tag if tag == context(2) => recipients.push(kek(info.within())?),
             tag if tag == context(3) => recipients.push(password(info.within(), &mut iterations)?),
-            tag if tag == context(4) => recipients.push(Recipient::unsupported("a recipient of another kind")),
+            tag if tag == context(4) => recipients.push(other(info)?),
             _ => recipients.push(Recipient::unsupported("a recipient of a kind that is not known")),
         }
         if recipients.len() > RECIPIENTS {
@@ -124,7 +144,7 @@ fn agreements(info: Node<'_>, recipients: &mut Vec<Recipient>) -> Result<(), Fau
     let mut fields = info.within();
     let version = fields.version()?;
     let what = "an originator is due";
-    let originator = originator(fields.explicit(0, what)?.ok_or(Fault::malformed(what))?)?;
+    let originator = originator(fields.explicit(0, what)?.ok_or_else(|| Fault::malformed(what))?)?;
     let ukm = fields.explicit(1, "keying material is due")?.map(|node| node.octets().and_then(short)).transpose()?;
     let derivation = Derivation::of(&Identifier::next(&mut fields)?)?;
     let keys = fields.one(SEQUENCE, "the keys of a key agreement are due")?;
@@ -174,6 +194,54 @@ fn agreed(key: Node<'_>) -> Result<(Option<Named>, Range<usize>), Fault> {
     let encrypted_key = fields.octets("an encrypted key is due")?;
     fields.end("after a key of a key agreement")?;
     Ok((recipient, encrypted_key))
+}
+
+/// `OtherRecipientInfo ::= SEQUENCE { oriType OBJECT IDENTIFIER, oriValue ANY }` (§6.2.5).
+fn other(info: Node<'_>) -> Result<Recipient, Fault> {
+    let mut fields = info.within();
+    let is_kem = oid::split(fields.oid("the kind of a recipient is due")?.contents()) == (Arc::Smime, &[13, 3]);
+    let value = fields.any("a recipient is due")?;
+    fields.end("after a recipient of another kind")?;
+    if is_kem {
+        return encapsulation(value.source(), value.fields(SEQUENCE, "a KEMRecipientInfo is due")?);
+    }
+    Ok(Recipient::unsupported("a recipient of another kind"))
+}
+
+/// `KEMRecipientInfo ::= SEQUENCE { version, rid, kem, kemct OCTET STRING, kdf, kekLength INTEGER, ukm [0] EXPLICIT
+/// OPTIONAL, wrap, encryptedKey }` (RFC 9629 §3).
+fn encapsulation(source: &Source<'_>, mut fields: Fields<'_>) -> Result<Recipient, Fault> {
+    let version = fields.version()?;
+    let Some(recipient) = Named::next(&mut fields, 0)? else {
+        return Ok(Recipient::unsupported("a recipient named in a way that is not known"));
+    };
+    let set = algorithm::kem(&Identifier::next(&mut fields)?)?;
+    let ciphertext = fields.octets("an encapsulated key is due")?;
+    let hash = algorithm::hkdf(&Identifier::next(&mut fields)?)?;
+    let bytes = fields.number("the length of a key is due")?;
+    let ukm = fields.explicit(0, "keying material is due")?.map(|node| node.octets().and_then(short)).transpose()?;
+    let identifier = Identifier::next(&mut fields)?;
+    let wrap = Wrap::of(&identifier)?;
+    let encrypted_key = fields.octets("an encrypted key is due")?;
+    fields.end("after a recipient's key")?;
+    let known = set.zip(hash).zip(wrap).filter(|_| version == 0);
+    let Some(((set, hash), wrap)) = known else {
+        return Ok(Recipient::unsupported("a key encapsulation that is not known"));
+    };
+    if bytes != wrap.key_length() as u64 {
+        return Err(Fault::malformed("a derived key of another length than its key wrap takes"));
+    }
+    let info = kem_info(source, identifier.whole, wrap, ukm);
+    let way = Encapsulation { recipient, set, ciphertext, hash, info, wrap };
+    Ok(Recipient::new(Way::Encapsulation(way), encrypted_key))
+}
+
+/// CMSORIforKEMOtherInfo (RFC 9629 §5): the key wrap's identifier verbatim, octets of the KEK, keying material if any.
+fn kem_info(source: &Source<'_>, wrap: Range<usize>, of: Wrap, ukm: Option<Range<usize>>) -> Range<usize> {
+    let length = writer::tlv(INTEGER, &[&[of.key_length() as u8]]);
+    let ukm = ukm.map(|ukm| writer::tlv(context(0), &[&writer::tlv(0x04, &[&source.bytes_at(ukm)])]));
+    let info = writer::tlv(SEQUENCE, &[&source.bytes_at(wrap), &length, &ukm.unwrap_or_default()]);
+    source.keep(&[&info])
 }
 
 /// ECC-CMS-SharedInfo (RFC 5753 §7.2): the key wrap's identifier verbatim, keying material if any, bits of the KEK.

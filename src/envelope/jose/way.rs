@@ -72,7 +72,8 @@ impl Message {
         if headers.is_misunderstood() {
             return Some(Fault { reason: Reason::CritNotUnderstood, detail: "a critical header" });
         }
-        let protected = protected(&headers.alg) && protected(&headers.enc);
+        let encrypted = matches!(self.body, Body::Encrypted(_));
+        let protected = protected(&headers.alg) && (!encrypted || protected(&headers.enc));
         if !protected && !compat.allows(Departure::UnprotectedAlg) {
             return Some(Fault { reason: Reason::AlgNotProtected, detail: "algorithm in an unprotected header" });
         }

@@ -125,7 +125,7 @@ fn attempt(message: &Message, candidate: Candidate, arrival: &Arrival<'_>) -> Re
         usable(!sender.private && sender.kty == key.kty, sender, Format::Cms, arrival)?;
         allowed(own, sender)?;
     }
-    let proves = sender.as_ref().or((!key.private).then_some(&key));
+    let proves = sender.as_ref().or_else(|| (!key.private).then_some(&key));
     let binding = match proves {
         Some(proves) => bound(message, way, proves, arrival),
         None => Binding::given(&[]),
@@ -172,6 +172,11 @@ fn management(recipient: &Recipient, sender: bool) -> Option<Algorithm> {
             (Wrap::TripleDes, false) => Algorithm::EcdhEsDes3Kw,
             (Wrap::TripleDes, true) => return None,
         }),
+        cms::Way::Encapsulation(encapsulation) => Some(match encapsulation.set {
+            512 => Algorithm::MlKem512,
+            768 => Algorithm::MlKem768,
+            _ => Algorithm::MlKem1024,
+        }),
         cms::Way::Kek(_, wrap) => Algorithm::from_name(wrap.name()),
         cms::Way::Other(_) => None,
         cms::Way::Password(_) => Some(Algorithm::PwriKek),
@@ -199,6 +204,7 @@ fn fits(own: Algorithm, key: &KeyRef) -> bool {
         | Algorithm::RsaOaepSha384
         | Algorithm::RsaOaepSha512
         | Algorithm::RsaPkcs1V15 => key.private && key.kty == Kty::Rsa,
+        Algorithm::MlKem512 | Algorithm::MlKem768 | Algorithm::MlKem1024 => key.private && key.kty == Kty::Akp,
         Algorithm::EcdhEsA128Kw
         | Algorithm::EcdhEsA192Kw
         | Algorithm::EcdhEsA256Kw

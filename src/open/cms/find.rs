@@ -66,6 +66,7 @@ impl Finder<'_> {
     fn recipient(&mut self, way: Way, recipient: &Recipient, found: &mut Vec<Candidate>) -> Result<(), Unopened> {
         let keys = match recipient.way() {
             Asked::Agreement(agreement) => return self.agreement(way, agreement, found),
+            Asked::Encapsulation(encapsulation) => self.ours(&encapsulation.recipient)?,
             Asked::Kek(identifier, _) => self.look_up(Some(Name::Kid(self.message.slice(identifier))))?,
             Asked::Other(_) => Vec::new(),
             Asked::Password(_) => self.look_up(None)?.into_iter().filter(|key| key.kty == Kty::Symmetric).collect(),

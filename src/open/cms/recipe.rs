@@ -9,8 +9,8 @@ use keystore::recipe::{self, Authentic, EcY, Info, Management, Nonce, Peer, Poin
 use keystore::{Keystore, OpenError};
 
 use crate::envelope::cms::{
-    Agreement, Cipher, Curve, Derivation, Encryption, Hash, Message, Originator, Password, Signature, Transport,
-    Way as Asked, Wrap,
+    Agreement, Cipher, Curve, Derivation, Encapsulation, Encryption, Hash, Message, Originator, Password, Signature,
+    Transport, Way as Asked, Wrap,
 };
 use crate::guard::admit::cms::{Attempt, Way};
 
@@ -133,6 +133,7 @@ fn manage<'a>(message: &'a Message, attempt: &'a Attempt) -> Option<(Start<'a>, 
     let wrapped = message.encrypted_key(recipient);
     match recipient.way() {
         Asked::Agreement(agreement) => agree(message, attempt, agreement, wrapped),
+        Asked::Encapsulation(encapsulation) => decapsulate(message, attempt, encapsulation, wrapped),
         Asked::Kek(_, wrap) => Some((device, vec![unwrap(*wrap, wrapped)?])),
         Asked::Other(_) => None,
         Asked::Password(password) => by_password(message, key, password, wrapped),
@@ -167,6 +168,21 @@ fn agree<'a>(
     };
     let start = Start::Agree { key, algorithm: attempt.management()?, peer };
     Some((start, vec![derive, unwrap(agreement.wrap, wrapped)?]))
+}
+
+/// Decapsulate, derive, unwrap (RFC 9629 §2).
+fn decapsulate<'a>(
+    message: &'a Message,
+    attempt: &'a Attempt,
+    encapsulation: &'a Encapsulation,
+    wrapped: &'a [u8],
+) -> Option<(Start<'a>, Vec<Step<'a>>)> {
+    let Encapsulation { ciphertext, hash: of, info, wrap, .. } = encapsulation;
+    let ciphertext = message.slice(ciphertext);
+    let start = Start::Decapsulate { key: attempt.key(), algorithm: attempt.management()?, ciphertext };
+    let info = Info::public(message.slice(info));
+    let derive = Step::Hkdf { hash: hash(*of)?, salt: None, info, length: wrap.key_length() };
+    Some((start, vec![derive, unwrap(*wrap, wrapped)?]))
 }
 
 /// A point as SEC 1 §2.3.3 writes it, on our key's curve: a message that names another is not for it (RFC 5753 §3.1.1).

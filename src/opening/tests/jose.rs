@@ -11,6 +11,7 @@ use crate::opening::{Finding, House, find, off_by_default};
 
 mod attacks;
 mod cookbook;
+mod differential;
 mod shapes;
 mod tokens;
 mod wycheproof;

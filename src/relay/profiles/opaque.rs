@@ -86,8 +86,11 @@ pub(super) fn from_text(written: &str, configured: Option<Encoding>, named: Opti
     if let Some(bytes) = armoured(written).filter(|_| configured.is_none()) {
         return Some(Unwrapped { bytes, encoding: Encoding::Raw, repaired: false });
     }
-    let written = trimmed(written)?;
     let encodings = configured.as_ref().map_or(TEXT_ENCODINGS.as_slice(), std::slice::from_ref);
+    if let Some(jose) = as_it_stands(written).filter(|_| encodings.contains(&Encoding::Jose)) {
+        return Some(jose);
+    }
+    let written = trimmed(written)?;
     encodings.iter().find_map(|encoding| {
         let bytes = encoding.decode(&written)?;
         is_envelope(*encoding, &bytes, named).then_some(Unwrapped { bytes, encoding: *encoding, repaired: false })
@@ -111,6 +114,13 @@ fn armoured(written: &str) -> Option<Vec<u8>> {
     let text = text::strip(written).as_bytes();
     let armour = text.starts_with(b"-----BEGIN ") || text.contains(&b':');
     (armour && text.len() <= MAX_TEXT && recognise(text, None) == Some(Format::Cms)).then(|| text.to_vec())
+}
+
+/// JOSE whose text may hold white space of its own: only what is around it goes.
+fn as_it_stands(written: &str) -> Option<Unwrapped> {
+    let bytes = text::strip(written).as_bytes();
+    let found = written.len() <= MAX_TEXT && recognise(bytes, None) == Some(Format::Jose);
+    found.then(|| Unwrapped { bytes: bytes.to_vec(), encoding: Encoding::Jose, repaired: false })
 }
 
 fn trimmed(written: &str) -> Option<String> {

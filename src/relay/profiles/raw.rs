@@ -2,7 +2,7 @@
 
 use crate::codec::media_type::essence;
 use crate::envelope::{cose, recognise};
-use crate::item::{Claims, CoseType, Item, Sealed};
+use crate::item::{Claims, CoseType, Format, Item, Sealed};
 use crate::relay::profiles::{Body, Encoding, Found, Limits, Place, Profile, Unfound, named_structure};
 
 /// The body, or the elements of the sequence that it is.
@@ -23,9 +23,13 @@ fn of(places: Vec<Place>) -> Found {
 }
 
 fn place(bytes: &[u8], named: Option<CoseType>, claims: Claims) -> Place {
-    if recognise(bytes, named).is_none() {
-        return Place::kept(bytes, claims);
-    }
+    // JOSE is text: white space around it is the carrier's (jose.md §2).
+    let text = bytes.trim_ascii();
+    let bytes = match recognise(bytes, named) {
+        Some(_) => bytes,
+        None if recognise(text, None) == Some(Format::Jose) => text,
+        None => return Place::kept(bytes, claims),
+    };
     Place::Envelope(Item { sealed: Sealed { bytes: bytes.into(), cose_type: named }, claims }, Encoding::Raw)
 }
 

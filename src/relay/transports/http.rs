@@ -5,12 +5,12 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
-use axum::extract::{Path, Query, Request, State};
-use axum::http::request::Parts;
+use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
@@ -25,18 +25,18 @@ use crate::relay::accounts::{self, Place};
 use crate::relay::profiles::Unfound;
 use crate::relay::{Delivery, Edge, Limits, Untaken, beside_the_runtime, take};
 use crate::store::failure::Failure;
-use crate::store::intake::Account;
+use crate::store::intake::Known;
 
 /// The two ways to name a relay.
 pub fn routes(edge: Edge) -> Router {
     Router::new()
         .route("/ingest/{relay}", post(with_header).put(with_header))
         .route("/ingest/{relay}/{token}", post(with_path).put(with_path))
-        .with_state(edge)
+        .with_state(Arc::new(edge))
 }
 
 async fn with_header(
-    State(edge): State<Edge>,
+    State(edge): State<Arc<Edge>>,
     Path(relay): Path<String>,
     request: Request,
 ) -> Result<Response, Problem> {
@@ -45,7 +45,7 @@ async fn with_header(
 }
 
 async fn with_path(
-    State(edge): State<Edge>,
+    State(edge): State<Arc<Edge>>,
     Path((relay, token)): Path<(String, String)>,
     request: Request,
 ) -> Result<Response, Problem> {
@@ -60,22 +60,22 @@ async fn deliver(
     request: Request,
 ) -> Result<Response, Problem> {
     let begun = Instant::now();
-    let account = authenticate(edge, relay, token, place, request.extensions().get())?;
+    let known = authenticate(edge, relay, token, place, request.extensions().get())?;
     let (parts, body) = request.into_parts();
     let coding = coding(&parts.headers)?;
     let coded = read(body, &edge.limits).await?;
     let delivery = Delivery {
         bytes: decode(coded, coding, &edge.limits).await?,
         content_type: text(&parts.headers, header::CONTENT_TYPE.as_str()),
-        headers: texts(&parts.headers),
-        query: query(&parts),
+        query: parts.uri.query().unwrap_or_default().to_owned(),
+        headers: parts.headers,
     };
-    let receipt = take(edge, account, delivery).await.map_err(|untaken| refuse(&untaken))?;
+    let receipt = take(edge, known, delivery).await.map_err(|untaken| refuse(&untaken))?;
     (edge.answered)(begun.elapsed());
     Ok(acknowledge(receipt))
 }
 
-/// The look-up is one indexed read of a few microseconds: it is made here, not on another thread. A source that guesses
+/// Where there is a look-up, it is one indexed read of a few microseconds: it is made here, not on another thread. A source that guesses
 /// is told to wait; the right token is taken from it all the same, so that nobody is shut out by a neighbour.
 fn authenticate(
     edge: &Edge,
@@ -83,7 +83,7 @@ fn authenticate(
     token: Option<&str>,
     place: Place,
     source: Option<&Source>,
-) -> Result<Account, Problem> {
+) -> Result<Known, Problem> {
     let found = accounts::authenticate(&edge.intake, relay, token, place).map_err(|failure| unavailable(&failure))?;
     found.ok_or_else(|| match edge.guesses.as_ref().zip(source).map(|(guesses, source)| guesses.spend(source)) {
         Some(Err(wait)) => {
@@ -167,16 +167,6 @@ fn text(headers: &HeaderMap, name: &str) -> Option<String> {
     Some(headers.get(name)?.to_str().ok()?.to_owned())
 }
 
-/// Headers for the profile's claims; not the one that holds the relay's token.
-fn texts(headers: &HeaderMap) -> Vec<(String, String)> {
-    let open = headers.iter().filter(|(name, _)| *name != header::AUTHORIZATION);
-    open.filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))).collect()
-}
-
-fn query(parts: &Parts) -> Vec<(String, String)> {
-    Query::try_from_uri(&parts.uri).map_or_else(|_| Vec::new(), |Query(members)| members)
-}
-
 fn acknowledge(receipt: Receipt) -> Response {
     let headers = [(header::CACHE_CONTROL, "no-store")];
     (StatusCode::ACCEPTED, headers, axum::Json(receipt)).into_response()
@@ -184,6 +174,7 @@ fn acknowledge(receipt: Receipt) -> Response {
 
 fn refuse(untaken: &Untaken) -> Problem {
     match untaken {
+        Untaken::Failed(Failure::AccountChanged) => Problem::new(Code::Unauthorized),
         Untaken::Failed(failure) => unavailable(failure),
         Untaken::Profile(reason) => {
             tracing::error!(reason, "a relay's account does not parse: {reason:?}");

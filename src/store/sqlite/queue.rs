@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 
 use crate::item::{Item, Origin, Receipt};
 use crate::store::failure::Failure;
+use crate::store::intake::Known;
 use crate::store::ledger::{Concluding, Outcome};
 use crate::store::sqlite::changes::{Change, Changed};
 
@@ -29,6 +30,8 @@ pub(in crate::store) enum Job {
 
 /// A delivery, and who waits for its receipt.
 pub(in crate::store) struct TakeJob {
+    /// The account that brings it.
+    pub(in crate::store) known: Option<Known>,
     pub(in crate::store) origin: Origin,
     pub(in crate::store) items: Vec<Item>,
     pub(in crate::store) reserved: Reserved,

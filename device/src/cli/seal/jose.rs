@@ -15,6 +15,7 @@ use crate::cli::{Fault, file};
 
 /// What JOSE needs beside algorithm and keys.
 #[derive(Args)]
+#[group(id = "jose")]
 pub(super) struct Parts {
     /// How a JWE or JWS is written down
     #[arg(long, value_enum, value_name = "FORM", default_value = "compact")]

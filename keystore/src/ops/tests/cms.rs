@@ -405,7 +405,7 @@ fn ml_kem_keys_are_sound_recorded_and_published() {
     let expanded = private.key_bytes().unwrap().as_ref().to_vec();
     let options = ImportOptions { kid: Some(vec![1]), algs: vec!["ML-KEM-768".to_owned()], ..ImportOptions::default() };
     let (_folder, keystore) = crate::fixture::on_disk();
-    keystore.import(&kem_pkcs8(2, &expanded, Some(&[7; 64])), &options).unwrap();
+    keystore.import(&kem_pkcs8(2, &expanded, None), &options).unwrap();
     assert_eq!(key(&keystore, "01").policy.algs, [Algorithm::MlKem768], "read back");
     let published = serde_json::to_value(keystore.public_keys("default").unwrap()).unwrap();
     let jwk = published["keys"].as_array().unwrap().iter().find(|key| key["kty"] == "AKP").unwrap().clone();
@@ -414,13 +414,21 @@ fn ml_kem_keys_are_sound_recorded_and_published() {
     assert_eq!(jwk["pub"], Base64UrlUnpadded::encode_string(public.as_ref()));
     assert!(jwk.get("priv").is_none());
 
-    // The hash of the public key, a byte of the private one, another set, a seed alone.
+    // The hash of the public key, a byte of the private one, another set, a seed of another key.
     let (mut hash, mut secret) = (expanded.clone(), expanded.clone());
     hash[2_400 - 64] ^= 1;
     secret[100] ^= 1;
-    let seed = [&hex("3054020100300b0609608648016503040402 0442 8040")[..], &[7; 64]].concat();
-    let files = [kem_pkcs8(2, &hash, None), kem_pkcs8(2, &secret, None), kem_pkcs8(3, &expanded, None), seed];
+    let seeded = kem_pkcs8(2, &expanded, Some(&[7; 64]));
+    let files = [kem_pkcs8(2, &hash, None), kem_pkcs8(2, &secret, None), kem_pkcs8(3, &expanded, None), seeded];
     for (row, file) in files.iter().enumerate() {
         assert!(keystore.import(file, &options).is_err(), "row {row}");
     }
+
+    // A seed alone, and with what it expands to; one private key, so that the second is known already.
+    let seed = [&hex("3054020100300b0609608648016503040402 0442 8040")[..], &[7; 64]].concat();
+    let whole = crate::private_key::Kem::of_seed(Algorithm::MlKem768, &[7; 64]).unwrap().private;
+    let (_folder, keystore) = crate::fixture::on_disk();
+    assert!(!keystore.import(&seed, &options).unwrap()[0].updated);
+    assert!(keystore.import(&kem_pkcs8(2, &whole, Some(&[7; 64])), &options).unwrap()[0].updated);
+    assert!(keystore.import(&seed[..seed.len() - 1], &options).is_err());
 }

@@ -8,7 +8,6 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
-use axum::middleware::from_fn;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
@@ -17,7 +16,7 @@ use serde_json::Value;
 use tower::ServiceExt;
 
 use crate::clock::SystemClock;
-use crate::problem::{complete, method_not_allowed, not_found};
+use crate::problem::{Complete, method_not_allowed, not_found};
 use crate::relay::accounts::{self, Request as NewAccount};
 use crate::relay::{Edge, Limits, routes};
 use crate::store::intake::Intake;
@@ -42,7 +41,8 @@ fn house_with(limits: Limits, store_limits: StoreLimits) -> House {
     let acme = account(&store.intake, "acme", "raw", &[]);
     let path = account(&store.intake, "path", "raw", &[("token_in_path", "true")]);
     let edge = Edge::new(store.intake.clone(), limits, Arc::new(SystemClock), Arc::new(|_| ()));
-    let app = routes(edge).fallback(not_found).method_not_allowed_fallback(method_not_allowed).layer(from_fn(complete));
+    let app =
+        routes(edge).fallback(not_found).method_not_allowed_fallback(method_not_allowed).layer(Complete::with(|_| ()));
     House { _data: data, store, app, acme, path }
 }
 
