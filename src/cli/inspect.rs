@@ -45,7 +45,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failed> {
     let strict = Envelope::parse(&sealed, &Reading::strict(&limits));
     let fault = strict.as_ref().err().cloned();
     // What the strict form refuses may still say what it is.
-    let read = strict.or_else(|_| Envelope::parse(&sealed, &Reading { compat: &everything(), ..Reading::strict(&limits) }));
+    let read =
+        strict.or_else(|_| Envelope::parse(&sealed, &Reading { compat: &everything(), ..Reading::strict(&limits) }));
     let says = read.map_or(serde_json::Value::Null, |envelope| envelope.describe());
     say(json!({
         "proven": false,
