@@ -38,15 +38,15 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failed> {
     };
     if arguments.diag {
         say(minicbor::display(&sealed.bytes));
-        return Ok(ExitCode::SUCCESS);
+        return Ok(ExitCode::from(u8::from(!is_cbor(&sealed.bytes))));
     }
     let format = envelope::family(&sealed.bytes, sealed.cose_type);
     let limits = envelope::Limits::default();
     let strict = Envelope::parse(&sealed, &Reading::strict(&limits));
     let fault = strict.as_ref().err().cloned();
     // What the strict form refuses may still say what it is.
-    let read =
-        strict.or_else(|_| Envelope::parse(&sealed, &Reading { compat: &everything(), ..Reading::strict(&limits) }));
+    let read = strict
+        .or_else(|_| Envelope::parse(&sealed, &Reading { compat: &Compat::everything(), ..Reading::strict(&limits) }));
     let says = read.map_or(serde_json::Value::Null, |envelope| envelope.describe());
     say(json!({
         "proven": false,
@@ -59,10 +59,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failed> {
     Ok(ExitCode::from(u8::from(fault.is_some())))
 }
 
-/// Every departure from the strict form, to look and not to open.
-fn everything() -> Compat {
-    let mut everything = Compat::default();
-    // A name that is known.
-    let _ = everything.allow("all");
-    everything
+/// Whether the bytes are CBOR items, one or more, to the end.
+fn is_cbor(bytes: &[u8]) -> bool {
+    let mut decoder = minicbor::Decoder::new(bytes);
+    while decoder.position() < bytes.len() {
+        if decoder.skip().is_err() {
+            return false;
+        }
+    }
+    !bytes.is_empty()
 }

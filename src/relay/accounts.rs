@@ -92,12 +92,7 @@ pub enum Place {
 
 /// The account of that name, if the token is its. What memory does not prove is looked up on disk: an unknown name, a
 /// missing token and a wrong one take the same steps there, one look-up and one comparison in constant time.
-pub fn authenticate(
-    intake: &Intake,
-    name: &str,
-    token: Option<&str>,
-    place: Place,
-) -> Result<Option<Known>, Failure> {
+pub fn authenticate(intake: &Intake, name: &str, token: Option<&str>, place: Place) -> Result<Option<Known>, Failure> {
     let presented = Presented { digest: digest(token.unwrap_or_default()), is_there: token.is_some(), place };
     if let Some(known) = intake.remembered(name)
         && presented.proves(Some(&known.account))

@@ -92,7 +92,8 @@ pub(super) async fn house() -> House {
         opening: owner.health(),
         rates: Rates::default(),
     };
-    let app = routes(desk).fallback(not_found).method_not_allowed_fallback(method_not_allowed).layer(Complete::with(|_| ()));
+    let app =
+        routes(desk).fallback(not_found).method_not_allowed_fallback(method_not_allowed).layer(Complete::with(|_| ()));
     House { app, store, keystore, message, receipt, closing: Some(closing), owner: Some(owner), _data: data }
 }
 
@@ -106,6 +107,7 @@ fn control(store: &Store, keystore: &Arc<Keystore>, closed: watch::Receiver<bool
         clock: Arc::new(SystemClock),
         settings: Settings { schedule: Schedule::default(), source: DEFAULT_SOURCE.to_owned() },
         door: Arc::clone(&connector) as Arc<dyn Door>,
+        files: None,
         told: Arc::new(|_, _| ()),
     };
     Control::new(Arc::new(office), connector, store.reader.clone(), closed)

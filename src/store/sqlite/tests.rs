@@ -50,7 +50,10 @@ impl Bench {
         let item = Item { sealed: Sealed { bytes: vec![7; bytes].into(), cose_type: None }, claims: Claims::default() };
         let origin = Origin { relay: "acme".into(), tenant: "default".into(), unauthenticated_sender: false };
         let reserved = self.shared.load.reserve(1, bytes as u64).unwrap();
-        self.shared.queue.push(Job::Take(TakeJob { known: None, origin, items: vec![item], reserved, answer })).unwrap();
+        self.shared
+            .queue
+            .push(Job::Take(TakeJob { known: None, origin, items: vec![item], reserved, answer }))
+            .unwrap();
         answered
     }
 

@@ -41,7 +41,8 @@ fn house_with(limits: Limits, store_limits: StoreLimits) -> House {
     let acme = account(&store.intake, "acme", "raw", &[]);
     let path = account(&store.intake, "path", "raw", &[("token_in_path", "true")]);
     let edge = Edge::new(store.intake.clone(), limits, Arc::new(SystemClock), Arc::new(|_| ()));
-    let app = routes(edge).fallback(not_found).method_not_allowed_fallback(method_not_allowed).layer(Complete::with(|_| ()));
+    let app =
+        routes(edge).fallback(not_found).method_not_allowed_fallback(method_not_allowed).layer(Complete::with(|_| ()));
     House { _data: data, store, app, acme, path }
 }
 
