@@ -20,8 +20,8 @@ use crate::guard::settled::{Facts, Flag};
 use crate::item::{Claims, ItemId, Origin, Reason, Sealed, Taken, Timestamp};
 
 mod certificates;
-mod jose;
 mod cms_attacks;
+mod jose;
 mod openssl_cms;
 mod round_trips;
 mod shapes;

@@ -131,6 +131,13 @@ impl Gateway {
         Self { folder: folder.to_owned(), server, relay_token, api_token, temporary: None }
     }
 
+    /// Starts on a folder that was made of a backup of `other`: its tokens hold.
+    pub(crate) fn restored_at(folder: &Path, other: &Self) -> Self {
+        let server = Server::start(&folder.join("data"), &[]);
+        let (relay_token, api_token) = (other.relay_token.clone(), other.api_token.clone());
+        Self { folder: folder.to_owned(), server, relay_token, api_token, temporary: None }
+    }
+
     pub(crate) fn data(&self) -> PathBuf {
         self.folder.join("data")
     }

@@ -269,11 +269,13 @@ fn a_cms_message_is_found_and_opened_in_every_form_that_it_is_written_in() {
 
     // what opens to the same authenticated content is a duplicate, however it was written
     let base64 = STANDARD.encode(&der);
-    let lines = base64.as_bytes().chunks(64).map(|line| format!("{}\r\n", String::from_utf8_lossy(line))).collect::<String>();
+    let lines =
+        base64.as_bytes().chunks(64).map(|line| format!("{}\r\n", String::from_utf8_lossy(line))).collect::<String>();
     let pem = format!("-----BEGIN CMS-----\r\n{lines}-----END CMS-----\r\n");
     let smime = format!("Content-Type: application/pkcs7-mime\r\nContent-Transfer-Encoding: base64\r\n\r\n{lines}");
     for written in [&base64, &lines, &pem, &smime] {
-        for (path, token) in [("/ingest/texts", &bearer), ("/ingest/acme", &format!("Bearer {}", gateway.relay_token))] {
+        for (path, token) in [("/ingest/texts", &bearer), ("/ingest/acme", &format!("Bearer {}", gateway.relay_token))]
+        {
             let answer = gateway.request("POST", path, written.as_bytes(), &[("authorization", token)]);
             let item = gateway.verdicts(&answer).remove(0);
             assert_eq!(item["verdict"], "duplicate", "{path} {written}: {item}");
@@ -311,8 +313,7 @@ fn jose_is_found_and_opened_in_each_serialization_through_raw_and_text() {
     for profile in ["raw", "text"] {
         let gateway = Gateway::start();
         gateway.import_json(&json!({"keys": [key]}));
-        let token =
-            crate::gateway::done(&["relays", "add", profile, "--profile", profile, "--data", &gateway.place()]);
+        let token = crate::gateway::done(&["relays", "add", profile, "--profile", profile, "--data", &gateway.place()]);
         let bearer = format!("Bearer {token}");
         let mut first = None;
         for (name, body) in serializations(compact.trim()) {

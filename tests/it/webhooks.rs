@@ -450,3 +450,39 @@ fn healthy_endpoints_hear_within_a_second_of_500_messages_a_second() {
     });
     assert!(at(99) <= 1000, "p99 {} ms", at(99));
 }
+
+#[test]
+fn a_file_holds_each_event_as_a_line_and_only_where_it_may_be() {
+    let folder = tempfile::tempdir().unwrap();
+    let gateway = Gateway::start_with(&[("PAPERKNIFE_DELIVERY__FILES", folder.path().to_str().unwrap())]);
+    let token = token(&gateway);
+    let add = |name: &str| {
+        let body = json!({"name": "log", "sink": {"kind": "file", "name": name}, "events": ["message.opened"], "order": "per_device"});
+        let bearer = format!("Bearer {token}");
+        let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+        gateway.request("POST", "/v1/subscriptions", body.to_string().as_bytes(), &headers)
+    };
+    for name in ["../x", "/etc/cron.d/x", "", ".hidden", "a/b", "a\0b"] {
+        assert_eq!(add(name).status, 422, "{name:?}");
+    }
+    let made = add("opened");
+    assert_eq!((made.status, made.json().get("secret")), (201, None));
+    let mut device = fleet::known_devices(&gateway, 1).remove(0);
+    for nth in 0..20 {
+        gateway.ingest(&device.seal(f64::from(nth)), &[]);
+    }
+    let read = || std::fs::read_to_string(folder.path().join("opened.ndjson")).unwrap_or_default();
+    eventually(Duration::from_secs(30), "20 lines", || read().lines().count() == 20);
+    let ids: Vec<String> = read()
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["data"]["id"].as_str().unwrap().to_owned())
+        .collect();
+    let messages = gateway.list("/v1/messages");
+    assert!(ids.iter().zip(&messages).all(|(id, message)| message["id"] == *id), "each once, in order");
+    let none = Gateway::start();
+    let token = self::token(&none);
+    let bearer = format!("Bearer {token}");
+    let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+    let body = json!({"name": "log", "sink": {"kind": "file", "name": "x"}, "events": ["message.opened"]});
+    assert_eq!(none.request("POST", "/v1/subscriptions", body.to_string().as_bytes(), &headers).status, 422);
+}

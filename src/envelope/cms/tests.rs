@@ -92,7 +92,8 @@ fn what_is_broken_is_told_from_what_is_not_supported_and_from_what_is_off() {
         serde_json::from_slice(&std::fs::read(folder.join("expected.json")).unwrap()).unwrap();
     let (all, mut told) = (all_names(), 0);
     for (name, bytes) in files(&folder, "refuse") {
-        let entry = expected.as_array().unwrap().iter().find(|entry| entry["file"] == format!("refuse/{name}")).unwrap();
+        let entry =
+            expected.as_array().unwrap().iter().find(|entry| entry["file"] == format!("refuse/{name}")).unwrap();
         let Some(reason) = why(&bytes, &all) else { continue };
         // one that leaves its content out is given it by the gate
         if name != "sd-detached-wrong-content.der" {
@@ -108,8 +109,10 @@ fn what_is_broken_is_told_from_what_is_not_supported_and_from_what_is_off() {
 fn the_scan_alone_refuses_each_bomb_in_less_than_10_ms() {
     let Some(folder) = vectors("9 bombs of CMS") else { return };
     let honest = std::fs::read(folder.join("open/signed-p256-sha256.der")).unwrap();
-    let mut bombs: Vec<(String, Vec<u8>)> =
-        files(&folder, "refuse").into_iter().filter(|(name, _)| name.contains("deep-") || name.contains("0000")).collect();
+    let mut bombs: Vec<(String, Vec<u8>)> = files(&folder, "refuse")
+        .into_iter()
+        .filter(|(name, _)| name.contains("deep-") || name.contains("0000"))
+        .collect();
     bombs.push(("sd-5000-signers".to_owned(), many_signers(&honest, 5_000)));
     bombs.push(("sd-5000-certs".to_owned(), many_certificates(&honest, 5_000)));
     bombs.push(("sd-ber-million-segments".to_owned(), many_segments(&honest, 1_000_000)));
@@ -131,7 +134,8 @@ fn a_whole_message_is_recognised_in_every_armour_and_a_cut_or_longer_one_is_not(
     assert!(is_whole(&bytes) && !is_whole(&bytes[..bytes.len() - 1]) && !is_whole(&[&bytes[..], &[0]].concat()));
     let base64 = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, &bytes);
     let pem = format!("-----BEGIN CMS-----\n{base64}\n-----END CMS-----\n");
-    let smime = format!("Content-Type: application/pkcs7-mime\r\nContent-Transfer-Encoding: base64\r\n\r\n{base64}\r\n");
+    let smime =
+        format!("Content-Type: application/pkcs7-mime\r\nContent-Transfer-Encoding: base64\r\n\r\n{base64}\r\n");
     for text in [&base64, &pem, &smime] {
         assert_eq!(parse(text.as_bytes()).unwrap().structure(), Structure::AuthEnvelopedData, "{text}");
         assert!(begins(text.as_bytes()));
@@ -152,7 +156,8 @@ fn a_mime_entity_is_no_message_unless_it_says_so_and_its_headers_end_somewhere()
     assert!(!armour::is_entity(html) && !is_whole(html));
     let long = format!("Content-Type: application/pkcs7-mime\nX: {}\n\n", "a".repeat(9_000));
     assert!(matches!(parse(long.as_bytes()).unwrap_err().reason, Reason::TooLarge | Reason::Malformed));
-    let lonely = b"Content-Type: multipart/signed; protocol=\"application/pkcs7-signature\"; boundary=b\n\n--b\nx\n--b--\n";
+    let lonely =
+        b"Content-Type: multipart/signed; protocol=\"application/pkcs7-signature\"; boundary=b\n\n--b\nx\n--b--\n";
     assert_eq!(why(lonely, &named("smime-entity")), Some(Reason::Malformed));
     assert_eq!(why(lonely, Compat::STRICT), Some(Reason::Unsupported));
 }
@@ -184,7 +189,7 @@ fn the_sizes_of_an_aead_are_the_standards_own_unless_a_name_permits_others() {
     let (gcm, ccm) = (id(NIST, &[6]), id(NIST, &[7]));
     let malformed = Some(Reason::Malformed);
     assert_eq!(why(&with_cipher(&aead(&gcm, &[0; 12], Some(16))), Compat::STRICT), None);
-    let rows: [(&[u8], usize, Option<u8>, &str, Option<Reason>); 9] = [
+    let rows = [
         (&gcm, 12, Some(12), "all", malformed),
         (&gcm, 12, None, "all", malformed),
         (&gcm, 8, Some(16), "gcm-nonce", None),

@@ -75,7 +75,7 @@ impl Desk {
         let (keys, contexts) = (vec![json!({"keys": self.keys})], self.contexts.clone());
         let scene = Scene {
             keys,
-            opaque: Vec::new(),
+            given: Given::default(),
             off: Vec::new(),
             audience: vec![self.audience.to_owned()],
             arrival,

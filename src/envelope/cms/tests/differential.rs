@@ -34,7 +34,9 @@ fn crate_reads(bytes: &[u8]) -> Option<bool> {
 fn ours(bytes: &[u8]) -> Result<Message, Fault> {
     let compat = all_names();
     Message::parse(&Arc::from(bytes), &Reading { limits: &Limits::default(), compat: &compat, detached: Some(b"") })
-        .or_else(|_| Message::parse(&Arc::from(bytes), &Reading { limits: &Limits::default(), compat: &compat, detached: None }))
+        .or_else(|_| {
+            Message::parse(&Arc::from(bytes), &Reading { limits: &Limits::default(), compat: &compat, detached: None })
+        })
 }
 
 /// Why we may refuse what the crate takes.
@@ -115,10 +117,7 @@ fn is_documented_refusal(fault: &Fault) -> bool {
 /// Why we may take what the crate refuses (cms.md §1, points 3 and 4): certificates, the names in them and times that
 /// nobody reads, recipients and certificates of unknown kinds, versions, arcs of more than 32 bits, BER.
 fn is_documented_acceptance(message: &Message) -> bool {
-    matches!(
-        message.structure(),
-        Structure::SignedData | Structure::EnvelopedData | Structure::AuthEnvelopedData
-    )
+    matches!(message.structure(), Structure::SignedData | Structure::EnvelopedData | Structure::AuthEnvelopedData)
 }
 
 /// A generator of little state: mutants are the same in every run.

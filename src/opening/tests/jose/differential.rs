@@ -13,8 +13,8 @@ use paperknife_device::primitive::key::Key;
 use paperknife_device::provision::SysRng;
 use serde_json::{Value, json};
 
-use super::tokens::{CONTENT, b64, d1, flattened, g1, gateway, h1, maced, part, signed, unb64, wrapping, w1};
 use super::Desk;
+use super::tokens::{CONTENT, b64, d1, flattened, g1, gateway, h1, maced, part, signed, unb64, w1, wrapping};
 use crate::envelope::jose::{Message, Place};
 use crate::envelope::{Limits, Reading};
 use crate::opening::Finding;
@@ -263,7 +263,10 @@ fn josekit_differs_over_mutants_only_as_listed() {
     let subjects = subjects();
     for subject in &subjects {
         let theirs = subject.opener.open(&subject.compact);
-        assert_eq!((theirs.as_deref(), verdict(&desk, &house, &subject.compact).ok().as_deref()), (Some(CONTENT), Some(CONTENT)));
+        assert_eq!(
+            (theirs.as_deref(), verdict(&desk, &house, &subject.compact).ok().as_deref()),
+            (Some(CONTENT), Some(CONTENT))
+        );
     }
     let mut unlisted: BTreeMap<String, (usize, String)> = BTreeMap::new();
     let (mut both, mut neither) = (0, 0);

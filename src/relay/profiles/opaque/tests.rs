@@ -56,7 +56,8 @@ fn pem_and_smime_are_the_text_itself() {
 fn jose_is_the_text_itself() {
     let found = from_string(&format!("{JOSE}\n"), None, None).unwrap();
     assert_eq!((found.bytes.as_slice(), found.encoding), (JOSE.as_bytes(), Encoding::Jose));
-    let json = format!(r#"{{"protected": "{}", "payload": "a b", "signature": ""}}"#, "eyJhbGciOiJIUzI1NiIsImI2NCI6ZmFsc2V9");
+    let json =
+        format!(r#"{{"protected": "{}", "payload": "a b", "signature": ""}}"#, "eyJhbGciOiJIUzI1NiIsImI2NCI6ZmFsc2V9");
     let found = from_string(&format!(" {json}\n"), None, None).unwrap();
     assert_eq!((found.bytes.as_slice(), found.encoding), (json.as_bytes(), Encoding::Jose));
     let wrapped = from_string(&JOSE.replace("..", "..\n "), None, None).unwrap();
