@@ -49,6 +49,9 @@ struct Beside {
     algs: Vec<&'static str>,
     formats: Vec<String>,
     tenant: String,
+    /// SHA-256 thumbprint as a COSE_Key (RFC 9679).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cose_thumbprint_hex: Option<String>,
 }
 
 /// What COSE_Key and PEM are made of.
@@ -102,6 +105,7 @@ impl PublicKeyInfo {
                 algs: row.algs.iter().map(|algorithm| algorithm.name()).collect(),
                 formats: row.formats.clone(),
                 tenant: row.tenant.clone(),
+                cose_thumbprint_hex: key.thumbprint().map(hex::encode),
             },
             cose: CoseForm { kid: row.kid.clone(), alg, key },
         })
@@ -109,6 +113,16 @@ impl PublicKeyInfo {
 }
 
 impl Public {
+    /// Number in the IANA COSE registry.
+    const fn kty(&self) -> u8 {
+        match self {
+            Self::Ec(_) => 2,
+            Self::Kem(..) => 7,
+            Self::Rsa(_) => 3,
+            Self::X25519(_) => 1,
+        }
+    }
+
     const fn curve(&self) -> Option<&'static str> {
         match self {
             Self::Ec(point) => Some(point.curve.name()),
@@ -126,6 +140,18 @@ impl Public {
             Self::Rsa(key) => [None, None, text(&key.n), text(&key.e), None],
             Self::X25519(x) => [text(x), None, None, None, None],
         }
+    }
+
+    /// RFC 9679 §4: SHA-256 over the COSE_Key of the required members alone, deterministically encoded. What has no
+    /// COSE_Key has none.
+    fn thumbprint(&self) -> Option<Vec<u8>> {
+        let members = |entries| cbor::build(160, |out| required(out.map(entries)?, self));
+        let key = match self {
+            Self::Ec(_) => members(4),
+            Self::Kem(..) => return None,
+            Self::Rsa(_) | Self::X25519(_) => members(3),
+        };
+        Some(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &key).as_ref().to_vec())
     }
 
     /// SubjectPublicKeyInfo (RFC 5280 §4.1, 5480, 8410, 3279).
@@ -174,17 +200,26 @@ impl PublicKeys {
 }
 
 fn write(out: &mut Writer, CoseForm { kid, alg, key }: &CoseForm) -> Result<(), Error<Infallible>> {
-    let (kty, entries) = match key {
-        Public::Ec(_) => (2, 5),
-        Public::Kem(..) => (7, 2),
-        Public::Rsa(_) => (3, 4),
-        Public::X25519(_) => (1, 4),
+    let entries = match key {
+        Public::Ec(_) => 5,
+        Public::Kem(..) => 2,
+        Public::Rsa(_) | Public::X25519(_) => 4,
     };
     let alg = alg.and_then(Algorithm::cose);
-    out.map(entries + u64::from(alg.is_some()))?.u8(1)?.u8(kty)?.u8(2)?.bytes(kid)?;
+    out.map(entries + u64::from(alg.is_some()))?.u8(1)?.u8(key.kty())?.u8(2)?.bytes(kid)?;
     if let Some(alg) = alg {
         out.u8(3)?.i64(alg)?;
     }
+    own(out, key)
+}
+
+/// kty, and the key's own labels: all that a thumbprint is of.
+fn required(out: &mut Writer, key: &Public) -> Result<(), Error<Infallible>> {
+    out.u8(1)?.u8(key.kty())?;
+    own(out, key)
+}
+
+fn own(out: &mut Writer, key: &Public) -> Result<(), Error<Infallible>> {
     match key {
         Public::Ec(point) => {
             out.i8(-1)?.i64(point.curve.cose())?.i8(-2)?.bytes(&point.x)?.i8(-3)?.bytes(&point.y)?.ok()
@@ -202,3 +237,6 @@ fn kid_text(kid: &[u8]) -> String {
         Ok(_) | Err(_) => Base64UrlUnpadded::encode_string(kid),
     }
 }
+
+#[cfg(test)]
+mod tests;

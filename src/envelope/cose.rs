@@ -158,15 +158,14 @@ impl Message {
         reading: &Reading<'_>,
     ) -> Result<Self, Fault> {
         let strict;
-        let bytes = match scan::scan(bytes, 0) {
+        let (bytes, end) = match scan::scan(bytes, 0) {
             Err(fault) if fault.reason == Reason::Malformed && lenient::is_allowed(reading.compat) => {
                 strict = Arc::from(lenient::strict(bytes, reading.compat)?);
-                &strict
+                (&strict, scan::scan(&strict, 0)?)
             }
-            Err(fault) => return Err(fault),
-            Ok(_) => bytes,
+            scanned => (bytes, scanned?),
         };
-        if scan::scan(bytes, 0)? != bytes.len() {
+        if end != bytes.len() {
             return Err(Fault::malformed("bytes after the message"));
         }
         let frame = frame(bytes, named)?;

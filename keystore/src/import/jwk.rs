@@ -188,6 +188,8 @@ fn owner(members: &mut Members<'_>) -> Result<Owner, Fault> {
         ..Owner::default()
     };
     departures(&mut of, &mut owner)?;
+    // An export says it of a key, which says it itself.
+    of.take::<&RawValue>("cose_thumbprint_hex", TEXT)?;
     binding(&mut of, &mut owner)?;
     acceptance(&mut of, &mut owner)?;
     kdf_inputs(&mut of, &mut owner)?;

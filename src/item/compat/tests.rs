@@ -28,13 +28,6 @@ fn labels_are_understood_by_name_and_all_is_everything() {
 }
 
 #[test]
-fn the_keystore_takes_exactly_these_names_in_a_record() {
-    let names: Vec<&str> = Departure::ALL.iter().map(|departure| departure.as_str()).collect();
-    assert_eq!(names, keystore::key::COMPAT);
-    assert_eq!(super::UNDERSTOOD, keystore::key::UNDERSTOOD);
-}
-
-#[test]
 fn a_record_adds_to_what_the_caller_allows_and_never_everything() {
     let of = |names: &[&str]| Compat::STRICT.with(&names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>());
     let some = of(&["text-kid", "crit-understood:5"]);

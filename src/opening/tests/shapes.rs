@@ -352,6 +352,14 @@ fn countersignatures_are_reported_where_their_key_is_known_and_prove_no_sender()
 }
 
 #[test]
+fn the_keystore_takes_in_a_record_exactly_the_names_that_there_are() {
+    let names: Vec<&str> = crate::item::Departure::ALL.iter().map(|departure| departure.as_str()).collect();
+    assert_eq!(names, keystore::key::COMPAT);
+    let label = format!("{}reserved", keystore::key::UNDERSTOOD);
+    assert!(Compat::STRICT.with(&[label]).understands("reserved"));
+}
+
+#[test]
 fn what_a_keys_record_allows_reaches_no_other_keys_message() {
     let unprotected = |kid: &[u8], key: &[u8]| {
         let structure = Structure::Encrypt0(Encryption::A128Gcm, Nonce::Random, Key::symmetric(key).named(kid));
