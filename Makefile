@@ -38,14 +38,6 @@ test: tools openssl peers image-tools
 test-full: test
 	$(CARGO) test --locked --release $(CRATES) -- --include-ignored
 
-# HPKE of COSE, a feature that is off by default: against its own sealing and python-cwt's.
-.PHONY: hpke
-test: hpke
-hpke: tools peers
-	$(CARGO) clippy --quiet --locked -p paperknife -p keystore -p paperknife-device --features paperknife/hpke --all-targets -- -D warnings
-	$(CARGO) test --locked -p paperknife --features hpke --lib -- opening::tests::round_trips
-	$(CARGO) test --locked -p paperknife --features hpke --test it -- peers::cose::hpke
-
 # The gateway is built alone, never with the workspace, so that no feature of another crate comes into it.
 no-openssl:
 	@set -e; linked=$$(ldd $(TARGET)/debug/paperknife); \
@@ -120,13 +112,22 @@ fmt:
 # Crashes, power cuts, sick disks, strain (RELIABILITY.md). Each prints its seed; CRASH_SEED repeats it.
 IT         := $(CARGO) test --locked -p paperknife --test it
 FAILPOINTS := --features failpoints
-.PHONY: crash disks failpoints faults powercut strain webhooks schema
+.PHONY: crash disks faults powercut strain webhooks schema
 
-# A build of its own, in which tests make the process die: never the one that is shipped. Once at each point.
-test: failpoints
-failpoints: tools
-	$(CARGO) clippy --quiet --locked -p paperknife $(FAILPOINTS) --all-targets -- -D warnings
-	FAULT_ROUNDS=1 $(IT) $(FAILPOINTS) -- faults:: without_full_synchronisation
+# A build of its own with what is off by default: points where tests make the process die, never in what is shipped, once
+# each; HPKE, against python-cwt.
+VARIANTS := --features failpoints,hpke
+.PHONY: variants
+test: variants
+variants: tools peers
+	$(CARGO) clippy --quiet --locked -p paperknife $(VARIANTS) --lib --test it -- -D warnings
+	FAULT_ROUNDS=1 $(IT) $(VARIANTS) -- faults:: without_full_synchronisation peers::cose::hpke
+
+# HPKE of COSE against its own sealing.
+test-full: hpke
+.PHONY: hpke
+hpke: tools
+	$(CARGO) test --locked -p paperknife --features hpke --lib -- opening::tests::round_trips
 
 test-full: faults powercut disks webhooks schema
 

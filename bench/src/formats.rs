@@ -9,6 +9,7 @@ use josekit::jws::alg::ecdsa::EcdsaJwsVerifier;
 use josekit::jws::{self, ES256};
 use keystore::{Defaults, ImportOptions, Keystore};
 use openssl::asn1::{Asn1Object, Asn1OctetString, Asn1Time};
+use openssl::bn::BigNum;
 use openssl::cms::{CMSOptions, CmsContentInfo};
 use openssl::hash::MessageDigest;
 use openssl::pkey::{PKey, PKeyRef, Private};
@@ -104,7 +105,7 @@ struct Scene {
 impl Scene {
     fn new(format: Format) -> Result<Self, Failed> {
         let gateway = EcKeyPair::generate(EcCurve::P256).map_err(Failed::of)?;
-        let mut ours = member(&gateway.to_jwk_private_key())?;
+        let mut ours = member(&gateway.to_jwk_key_pair())?;
         ours["kid"] = object!("gw");
         ours["alg"] = object!("ECDH-ES+A128KW");
         let keystore = Keystore::ephemeral(Defaults::default()).map_err(Failed::of)?;
@@ -188,7 +189,7 @@ struct Josekit {
 
 impl Josekit {
     fn new(scene: &Scene) -> Result<Self, Failed> {
-        let mut ours = scene.gateway.to_jwk_private_key();
+        let mut ours = scene.gateway.to_jwk_key_pair();
         ours.set_key_id("gw");
         let algorithm: EcdhEsJweAlgorithm = ECDH_ES_A128KW;
         let decrypter = Box::new(algorithm.decrypter_from_jwk(&ours).map_err(Failed::of)?);
@@ -242,13 +243,17 @@ fn certificate(private: &Value) -> Result<X509, Failed> {
     let jwk = Jwk::from_bytes(private.to_string()).map_err(Failed::of)?;
     let pair = EcKeyPair::from_jwk(&jwk).map_err(Failed::of)?;
     let key = PKey::private_key_from_der(&pair.to_der_private_key()).map_err(Failed::of)?;
-    let kid = private["paperknife"]["kid_hex"].as_str().or_else(|| private["kid"].as_str()).unwrap_or_default();
-    build(&key, kid).map_err(Failed::of)
+    let kid = match private["paperknife"]["kid_hex"].as_str() {
+        Some(hex) => hex.to_owned(),
+        None => private["kid"].as_str().unwrap_or_default().bytes().map(|byte| format!("{byte:02x}")).collect(),
+    };
+    build(&key, &kid).map_err(Failed::of)
 }
 
 fn build(key: &PKeyRef<Private>, kid_hex: &str) -> Result<X509, openssl::error::ErrorStack> {
     let mut builder = X509Builder::new()?;
     builder.set_version(2)?;
+    builder.set_serial_number(&*BigNum::from_u32(1)?.to_asn1_integer()?)?;
     builder.set_pubkey(key)?;
     builder.set_not_before(&*Asn1Time::days_from_now(0)?)?;
     builder.set_not_after(&*Asn1Time::days_from_now(1)?)?;

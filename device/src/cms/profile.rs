@@ -81,7 +81,7 @@ impl<'a> Plan<'a> {
             return Err(SealError::Empty);
         }
         let (outer, key_len, signer) = match shape {
-            Shape::G => return Err(SealError::AlgorithmNotAllowed("shape G in CMS")),
+            Shape::G => return Err(SealError::AlgorithmNotAllowed("CMS")),
             Shape::P => (to_gateway(sealer, options)?, 16, Some(signer(sealer, options)?)),
             Shape::S => {
                 let key = sealer.symmetric.as_ref().ok_or(SealError::KeyMissing("a symmetric key"))?.underived();
