@@ -145,7 +145,7 @@ fn agreements(info: Node<'_>, recipients: &mut Vec<Recipient>) -> Result<(), Fau
     let version = fields.version()?;
     let what = "an originator is due";
     let originator = originator(fields.explicit(0, what)?.ok_or_else(|| Fault::malformed(what))?)?;
-    let ukm = fields.explicit(1, "keying material is due")?.map(|node| node.octets().and_then(short)).transpose()?;
+    let ukm = keying_material(&mut fields, 1)?;
     let derivation = Derivation::of(&Identifier::next(&mut fields)?)?;
     let keys = fields.one(SEQUENCE, "the keys of a key agreement are due")?;
     fields.end("after the keys of a key agreement")?;
@@ -169,6 +169,15 @@ fn agreements(info: Node<'_>, recipients: &mut Vec<Recipient>) -> Result<(), Fau
         }
     }
     Ok(())
+}
+
+/// `[number] EXPLICIT UserKeyingMaterial OPTIONAL`, an OCTET STRING.
+fn keying_material(fields: &mut Fields<'_>, number: u8) -> Result<Option<Range<usize>>, Fault> {
+    let what = "keying material is due";
+    let Some(mut tagged) = fields.optional(context(number)).map(Node::within) else { return Ok(None) };
+    let octets = tagged.short_octets(what)?;
+    tagged.end(what)?;
+    Ok(Some(octets))
 }
 
 /// `CHOICE { issuerAndSerialNumber, subjectKeyIdentifier [0], originatorKey [1] }`; none where it is not known.
@@ -219,7 +228,7 @@ fn encapsulation(source: &Source<'_>, mut fields: Fields<'_>) -> Result<Recipien
     let ciphertext = fields.octets("an encapsulated key is due")?;
     let hash = algorithm::hkdf(&Identifier::next(&mut fields)?)?;
     let bytes = fields.number("the length of a key is due")?;
-    let ukm = fields.explicit(0, "keying material is due")?.map(|node| node.octets().and_then(short)).transpose()?;
+    let ukm = keying_material(&mut fields, 0)?;
     let identifier = Identifier::next(&mut fields)?;
     let wrap = Wrap::of(&identifier)?;
     let encrypted_key = fields.octets("an encrypted key is due")?;
