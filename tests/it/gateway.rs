@@ -244,6 +244,15 @@ impl Gateway {
         self.request("GET", path, &[], &[("authorization", &format!("Bearer {}", self.api_token))])
     }
 
+    /// How many lines an answer has that may be longer than memory; it ends as HTTP says, or this panics.
+    pub(crate) fn count_lines(&self, path: &str) -> usize {
+        let agent: ureq::Agent = ureq::Agent::config_builder().build().into();
+        let request =
+            agent.get(format!("{}{path}", self.url())).header("authorization", format!("Bearer {}", self.api_token));
+        let mut answer = request.call().expect("an answer");
+        BufReader::new(answer.body_mut().as_reader()).lines().map(|line| line.expect("a line")).count()
+    }
+
     /// All items of a list.
     pub(crate) fn list(&self, path: &str) -> Vec<Value> {
         let (mut items, mut after) = (Vec::new(), String::new());
