@@ -228,7 +228,7 @@ impl<'a> Scene<'a> {
             Change { guess, ..self.change("algorithm", algorithm.name()) }
         };
         let context = |context: Option<&'a [u8]>| {
-            let value = context.map_or("none".to_owned(), hex::encode);
+            let value = context.map_or_else(|| "none".to_owned(), hex::encode);
             let guess = Guess { kid_context: Some(context), ..Guess::default() };
             Change { guess, ..self.change("kid context", &value) }
         };
