@@ -15,7 +15,8 @@ RUN cargo build --release --locked -p paperknife \
  && deploy/stage.sh target/release/paperknife /stage
 
 FROM scratch
-COPY --from=build /stage /
+COPY --from=build /stage/root /
+COPY --from=build --chown=10001:10001 /stage/data /data
 USER 10001:10001
 VOLUME /data
 EXPOSE 8080

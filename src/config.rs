@@ -171,6 +171,8 @@ pub struct Delivery {
     pub timeout: Duration,
     /// Before each attempt.
     pub schedule: Vec<Duration>,
+    /// Folder in which subscriptions may keep files of events; none: they may not.
+    pub files: Option<PathBuf>,
 }
 
 impl Default for Delivery {
@@ -182,6 +184,7 @@ impl Default for Delivery {
             allow_networks: Vec::new(),
             timeout: Duration::from_secs(15),
             schedule: schedule.map(Duration::from_secs).to_vec(),
+            files: None,
         }
     }
 }

@@ -6,6 +6,7 @@
 //! and TLS. It never sees an envelope.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +27,7 @@ use crate::store::reader::{Cursor, Reader};
 use crate::store::subscription::{Sink, Subscription};
 
 pub mod connector;
+pub mod file;
 pub mod schedule;
 pub mod stream;
 pub mod webhook;
@@ -94,6 +96,8 @@ pub struct Office {
     pub settings: Settings,
     /// The way out.
     pub door: Arc<dyn Door>,
+    /// Where files of events may be.
+    pub files: Option<PathBuf>,
     /// Counts.
     pub told: Told,
 }
@@ -147,6 +151,11 @@ impl Control {
     /// `closing` ends every stream when it turns true.
     pub fn new(office: Arc<Office>, connector: Arc<Connector>, reader: Reader, closing: watch::Receiver<bool>) -> Self {
         Self { outbox: office.outbox.clone(), office, connector, reader, closing }
+    }
+
+    /// Whether there may be a file of that name.
+    pub fn keeps_file(&self, name: &str) -> bool {
+        self.office.files.is_some() && file::is_name(name)
     }
 
     /// Judges a URL as each attempt will.
@@ -380,12 +389,10 @@ impl Office {
         };
         let (at, made, retry) = self.send(subscription, parcel).await?;
         let throttle = matches!(made.status_code, Some(429 | 502 | 504)).then(|| retry.unwrap_or(PAUSE.0).max(PAUSE.0));
-        let becomes = match made.status_code {
-            Some(200..300) => Becomes::Delivered,
-            _ => match self.settings.schedule.wait(attempts + 1, retry, chance()) {
-                Some(wait) => Becomes::Again(later(self.clock.now(), wait)),
-                None => Becomes::Dead,
-            },
+        let becomes = match self.settings.schedule.wait(attempts + 1, retry, chance()) {
+            _ if made.error.is_none() => Becomes::Delivered,
+            Some(wait) => Becomes::Again(later(self.clock.now(), wait)),
+            None => Becomes::Dead,
         };
         let gone = made.status_code == Some(410);
         Ok(Sent { attempted: Attempted { delivery, at, attempt: Some(made), becomes, gone }, throttle })
@@ -398,7 +405,10 @@ impl Office {
         parcel: Parcel,
     ) -> Result<(Timestamp, Made, Option<Duration>), Fault> {
         let (at, begun) = (self.clock.now(), Instant::now());
-        let Sink::Webhook { url, headers } = subscription.spec.sink.clone();
+        let (url, headers) = match subscription.spec.sink.clone() {
+            Sink::File { name } => return self.append(name, parcel, at).await,
+            Sink::Webhook { url, headers } => (url, headers),
+        };
         let letter = aside(self, move |office| office.write(&subscription, &parcel, at)).await?;
         let mut all = letter.headers;
         all.extend(
@@ -415,6 +425,27 @@ impl Office {
             Err(unreached) => (None, Some(unreached.as_str())),
         };
         Ok((at, Made { status_code, error, duration_ms }, retry))
+    }
+
+    /// One line of a file, the event as it is.
+    async fn append(
+        self: &Arc<Self>,
+        name: String,
+        parcel: Parcel,
+        at: Timestamp,
+    ) -> Result<(Timestamp, Made, Option<Duration>), Fault> {
+        let begun = Instant::now();
+        let line = serde_json::to_vec(&parcel.event)?;
+        let appended = aside(self, move |office| {
+            let folder = office.files.as_deref().ok_or(std::io::ErrorKind::NotFound)?;
+            file::append(folder, &name, line)
+        });
+        let error = appended.await.map_err(|error: std::io::Error| {
+            tracing::warn!(%error, "cannot append an event to a file: {error}");
+            "file"
+        });
+        let duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        Ok((at, Made { status_code: None, error: error.err(), duration_ms }, None))
     }
 
     fn write(&self, subscription: &Subscription, parcel: &Parcel, at: Timestamp) -> Result<Letter, Fault> {

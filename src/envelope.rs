@@ -73,6 +73,10 @@ impl Fault {
 }
 
 /// One parsed layer, which outlives the plaintext that it was found in.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one at a time, never in a collection: an allocation would cost more than the room"
+)]
 #[derive(Clone, Debug)]
 pub enum Envelope {
     /// A CMS message.

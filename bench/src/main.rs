@@ -3,8 +3,8 @@
 //! pending) is steadier than throughput; medians of interleaved runs are steadier than any one of them.
 //!
 //! In the order of the data: `fleet` seals beforehand, `primitives` and `durable` are the floors, `opening` measures in
-//! memory, `server` and `load` drive a real process over HTTP, `whole` compares the two, `scale` lets the store grow,
-//! `report` prints.
+//! memory, `formats` JOSE and CMS beside other libraries, `server` and `load` drive a real process over HTTP, `whole`
+//! compares the two, `scale` lets the store grow, `report` prints.
 
 mod cpu;
 mod durable;
@@ -58,6 +58,12 @@ enum Command {
         batches: usize,
         #[command(flatten)]
         place: Place,
+    },
+    /// Shape P in JOSE and CMS, beside bare primitives and other libraries
+    Formats {
+        /// Measured batches
+        #[arg(long, default_value_t = 21)]
+        batches: usize,
     },
     /// The whole server beside its floor
     Whole(Run),
@@ -145,6 +151,7 @@ fn run(command: Command) -> Result<(), Failed> {
             rooms::measure(&place.folder, batches, &mut report)?;
             report.write(&place.folder.join("opening.json"))
         }
+        Command::Formats { batches } => formats::measure(batches, &mut Report::default()),
         Command::Whole(run) => {
             let mut report = Report::default();
             opening::measure(&run.place.folder, 11, &mut report)?;

@@ -98,7 +98,7 @@ fn rows() -> Result<Vec<Row>, Failed> {
             "Encrypt RSAES-OAEP w/ SHA-256, 2048 bits",
             "rsa2048",
             encrypt(shared(Management::OaepSha256, "rsa2048")?),
-            { transport()? },
+            transport()?,
         ),
     ])
 }

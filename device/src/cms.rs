@@ -267,7 +267,7 @@ fn enveloped<R: TryCryptoRng + ?Sized>(
     unauthenticated(cipher)?;
     let (key, infos) = deliver(recipients, cipher.encryption.key_len(), rng)?;
     let Encrypted { info, .. } = cipher.encrypt(&key, &[], content, rng)?;
-    let version = if recipients.iter().any(Recipient::is_password) {
+    let version = if recipients.iter().any(Recipient::is_of_version_3) {
         3
     } else if recipients.iter().all(Recipient::is_version_0) {
         0

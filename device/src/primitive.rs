@@ -6,6 +6,7 @@ pub(crate) mod agreement;
 pub(crate) mod cipher;
 pub(crate) mod derive;
 pub mod digest;
+pub mod kem;
 pub mod key;
 pub(crate) mod rsa;
 pub(crate) mod signature;

@@ -41,7 +41,9 @@ const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxy
 fn base64url(bytes: &[u8]) -> String {
     let group = |chunk: &[u8]| {
         let bits = chunk.iter().fold(0, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
-        (0..=chunk.len()).map(move |nth| char::from(LETTERS[(bits >> (18 - 6 * nth)) as usize & 63])).collect::<String>()
+        (0..=chunk.len())
+            .map(move |nth| char::from(LETTERS[(bits >> (18 - 6 * nth)) as usize & 63]))
+            .collect::<String>()
     };
     bytes.chunks(3).map(group).collect()
 }

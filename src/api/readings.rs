@@ -48,7 +48,7 @@ pub(in crate::api) async fn list(
     let first = question.ask(page).await?;
     Ok(match form.media_type {
         "application/json" => json(&first),
-        _ if form.is_whole => all(question, first, page, form),
+        _ if form.is_whole => all(question, &first, page, form),
         _ => with_cursor(form, &question.filter, &first),
     })
 }
@@ -103,10 +103,10 @@ impl Question {
 
 /// Everything, a page at a time: the next is read when the last is on its way. What fails on the way ends the
 /// connection, so that nobody takes a part for the whole.
-fn all(question: Question, first: Page<Series>, request: PageRequest, form: Form) -> Response {
-    let head = form.head(&question.filter) + &form.rows(&question.filter, &first);
+fn all(question: Question, first: &Page<Series>, request: PageRequest, form: Form) -> Response {
+    let head = form.head(&question.filter) + &form.rows(&question.filter, first);
     let next = move |page: &Page<Series>| page.next.map(|after| PageRequest { after: Some(after), ..request });
-    let rest = try_unfold(next(&first), move |page| {
+    let rest = try_unfold(next(first), move |page| {
         let question = question.clone();
         async move {
             let Some(page) = page else { return Ok(None) };

@@ -45,8 +45,9 @@ struct Shown {
 impl Shown {
     /// Values of headers may be secrets: they are taken, not shown.
     fn of(mut subscription: Subscription, secret: Option<String>) -> Self {
-        let Sink::Webhook { headers, .. } = &mut subscription.spec.sink;
-        headers.values_mut().for_each(|value| "***".clone_into(value));
+        if let Sink::Webhook { headers, .. } = &mut subscription.spec.sink {
+            headers.values_mut().for_each(|value| "***".clone_into(value));
+        }
         Self { subscription, secret }
     }
 }
@@ -114,18 +115,31 @@ pub(in crate::api) async fn add(
 ) -> Result<Response, Problem> {
     members.none()?;
     let spec = checked(new)?;
-    let Sink::Webhook { url, .. } = &spec.sink;
-    desk.delivery.admit(url).await.map_err(|unreached| unprocessable(format!("sink.url: {unreached}")))?;
+    admit(&desk, &spec.sink).await?;
+    let is_signed = matches!(spec.sink, Sink::Webhook { .. });
     let tenant = caller.tenant.clone();
     let made = desk.ask_outbox(move |outbox| make(outbox, &tenant, spec)).await?;
     let id = made.ok_or_else(|| unprocessable(format!("a tenant has at most {MAX_SUBSCRIPTIONS} subscriptions")))?;
     let tenant = caller.tenant.clone();
-    let secret = desk
-        .ask_keystore(move |keystore| keystore.webhook_add(&tenant, &id.to_string()).map_err(|error| refused(&error)))
-        .await?;
+    let secret = desk.ask_keystore(move |keystore| match is_signed {
+        true => keystore.webhook_add(&tenant, &id.to_string()).map(Some).map_err(|error| refused(&error)),
+        false => Ok(None),
+    });
+    let secret = secret.await?;
     // Served from now on: what happens before is not signed for anybody.
     let subscription = set(&desk, &caller, id, Status::Active).await?;
-    Ok((StatusCode::CREATED, json(&Shown::of(subscription, Some(secret.to_string())))).into_response())
+    Ok((StatusCode::CREATED, json(&Shown::of(subscription, secret.map(|secret| secret.to_string())))).into_response())
+}
+
+/// Whether the sink may be there at all, as each attempt will judge.
+async fn admit(desk: &Desk, sink: &Sink) -> Result<(), Problem> {
+    match sink {
+        Sink::File { name } if desk.delivery.keeps_file(name) => Ok(()),
+        Sink::File { .. } => Err(unprocessable("sink.name: no such file may be kept here (delivery.files)")),
+        Sink::Webhook { url, .. } => {
+            desk.delivery.admit(url).await.map_err(|unreached| unprocessable(format!("sink.url: {unreached}")))
+        }
+    }
 }
 
 fn make(outbox: &Outbox, tenant: &str, spec: Spec) -> Result<Option<Uuid>, Failure> {
@@ -159,8 +173,13 @@ fn checked(new: NewSubscription) -> Result<Spec, Problem> {
     if !filter.tags.is_empty() {
         return Err(unprocessable("filter.tags: devices have no tags in this version"));
     }
-    let Sink::Webhook { headers, .. } = &sink;
-    check_headers(headers)?;
+    match &sink {
+        Sink::File { .. } if body != BodyFormat::Standard => {
+            return Err(unprocessable("body: a file holds events in the standard form"));
+        }
+        Sink::File { .. } => {}
+        Sink::Webhook { headers, .. } => check_headers(headers)?,
+    }
     let filter =
         Filter { devices: globs("filter.devices", &filter.devices)?, names: globs("filter.names", &filter.names)? };
     Ok(Spec { name, sink, events, filter, body, order })
@@ -346,6 +365,9 @@ pub(in crate::api) async fn rotate(
         return Err(unprocessable("overlap_s: at most 30 days"));
     }
     let subscription = own(&desk, &caller, &name).await?;
+    if matches!(subscription.spec.sink, Sink::File { .. }) {
+        return Err(unprocessable("a file has no secret"));
+    }
     let (tenant, id) = (caller.tenant.clone(), subscription.id.to_string());
     let secret = desk.ask_keystore(move |keystore| match keystore.webhook_rotate(&tenant, &id, overlap_s) {
         // A crash between the making of a subscription and of its secret.

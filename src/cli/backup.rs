@@ -116,7 +116,7 @@ fn appear(folder: &Path, fill: impl FnOnce(&Path) -> Result<(), Failed>) -> Resu
     fs::DirBuilder::new().recursive(true).mode(0o700).create(&partial).map_err(Failed::io(partial.display()))?;
     fill(&partial)?;
     let settled = fs::read_dir(&partial)
-        .and_then(|entries| entries.map(|entry| File::open(entry?.path())?.sync_all()).collect::<Result<(), _>>())
+        .and_then(|mut entries| entries.try_for_each(|entry| File::open(entry?.path())?.sync_all()))
         .and_then(|()| File::open(&partial)?.sync_all())
         .and_then(|()| fs::rename(&partial, folder));
     settled.map_err(Failed::io(folder.display()))

@@ -322,6 +322,7 @@ fn office(
         clock: Arc::new(SystemClock),
         settings: Settings { schedule, source },
         door: Arc::clone(connector) as Arc<dyn Door>,
+        files: config.delivery.files.clone(),
         told: Arc::new(move |subscription, outcome| told.meter.attempted(subscription, outcome)),
     })
 }

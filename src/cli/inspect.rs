@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::cli::{Failed, read_bytes, say};
 use crate::envelope::{self, Envelope, Reading};
-use crate::item::Sealed;
+use crate::item::{Compat, Sealed};
 
 /// Show what an envelope says of itself: all of it unproven
 #[derive(Args, Debug)]
@@ -41,10 +41,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failed> {
         return Ok(ExitCode::from(u8::from(!is_cbor(&sealed.bytes))));
     }
     let format = envelope::family(&sealed.bytes, sealed.cose_type);
-    let (says, fault) = match Envelope::parse(&sealed, &Reading::strict(&envelope::Limits::default())) {
-        Ok(envelope) => (envelope.describe(), None),
-        Err(fault) => (serde_json::Value::Null, Some(fault)),
-    };
+    let limits = envelope::Limits::default();
+    let strict = Envelope::parse(&sealed, &Reading::strict(&limits));
+    let fault = strict.as_ref().err().cloned();
+    // What the strict form refuses may still say what it is.
+    let read = strict
+        .or_else(|_| Envelope::parse(&sealed, &Reading { compat: &Compat::everything(), ..Reading::strict(&limits) }));
+    let says = read.map_or(serde_json::Value::Null, |envelope| envelope.describe());
     say(json!({
         "proven": false,
         "note": "an envelope's own words: nothing of this is proven until a key opens it",

@@ -78,6 +78,7 @@ const KEYS: &[(&str, Effect)] = &[
     ("delivery.allow_networks", Now(|config, given| set(&mut config.delivery.allow_networks, networks(given)))),
     ("delivery.timeout", Now(|config, given| set(&mut config.delivery.timeout, given.duration()))),
     ("delivery.schedule", Now(|config, given| set(&mut config.delivery.schedule, durations(given)))),
+    ("delivery.files", Now(|config, given| set(&mut config.delivery.files, path(given)))),
     ("log.format", Now(|config, given| set(&mut config.log.format, given.one_of(LOG_FORMATS)))),
     ("log.level", Now(|config, given| set(&mut config.log.level, given.text()))),
     ("metrics.listen", Now(|config, given| set(&mut config.metrics.listen, given.address().map(Some)))),

@@ -174,6 +174,7 @@ impl Stage {
                 clock: Arc::new(Virtual(begun)),
                 settings: Settings { schedule: Schedule::default(), source: DEFAULT_SOURCE.to_owned() },
                 door: Arc::clone(&receivers) as Arc<dyn Door>,
+                files: None,
                 told: Arc::new(|_, _| ()),
             });
             let subscriptions = (0..receivers.tempers.len()).map(|to| subscribe(&office, to)).collect();

@@ -27,6 +27,10 @@ pub enum Candidates {
 }
 
 /// A layer that may be tried.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one at a time, never in a collection: an allocation would cost more than the room"
+)]
 #[derive(Debug)]
 pub enum Admitted {
     /// A CMS message.
@@ -92,14 +96,14 @@ pub fn allows(departure: Departure, key: &KeyRef, compat: &Compat) -> bool {
     compat.allows(departure) || key.policy.compat.iter().any(|name| name == departure.as_str())
 }
 
-/// Judges each key; where none is admitted, the last no is the answer.
+/// Judges each key; where none is admitted, the no that came latest in the order of contract.md §4 is the answer.
 fn each<C, A>(candidates: Vec<C>, attempt: impl Fn(C) -> Result<A, Denied>) -> Result<Vec<A>, Denied> {
     let mut attempts = Vec::with_capacity(candidates.len());
     let mut denied = None;
     for candidate in candidates {
         match attempt(candidate) {
             Ok(admitted) => attempts.push(admitted),
-            Err(why) => denied = Some(why),
+            Err(why) => denied = Some(later(denied, why)),
         }
     }
     match denied {
@@ -107,6 +111,11 @@ fn each<C, A>(candidates: Vec<C>, attempt: impl Fn(C) -> Result<A, Denied>) -> R
         None if attempts.is_empty() => Err(Denied::new(Reason::KeyNotUsable, "no key fits this layer")),
         Some(_) | None => Ok(attempts),
     }
+}
+
+fn later(denied: Option<Denied>, why: Denied) -> Denied {
+    let order = |denied: &Denied| Reason::ALL.iter().position(|reason| *reason == denied.reason);
+    denied.filter(|denied| order(denied) > order(&why)).unwrap_or(why)
 }
 
 /// Type and use (`fits`), state, time and format of a key (keystore.md §5). Disabled is judged now, windows at arrival.

@@ -133,6 +133,8 @@ impl Walk {
     }
 
     fn round(&mut self) -> Result<(), Failure> {
+        let batch = self.ledger.next(WATCH, BATCH).map_err(|failure| Failure(failure.to_string()))?;
+        // After the wait, not before it: a key that was disabled meanwhile opens nothing of this batch.
         let changed = self.keys_changed()?;
         let asked = self.signals.reopen.swap(false, Ordering::AcqRel);
         if changed || asked || self.looked.elapsed() > ROUND {
@@ -142,7 +144,6 @@ impl Walk {
         if asked {
             self.reopen(Reason::InternalError)?;
         }
-        let batch = self.ledger.next(WATCH, BATCH).map_err(|failure| Failure(failure.to_string()))?;
         if batch.is_empty() { Ok(()) } else { self.open(&batch) }
     }
 

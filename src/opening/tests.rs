@@ -22,6 +22,7 @@ use crate::item::{Claims, ItemId, Origin, Reason, Sealed, Taken, Timestamp};
 mod certificates;
 mod cms_attacks;
 mod jose;
+mod kem;
 mod openssl_cms;
 mod round_trips;
 mod shapes;

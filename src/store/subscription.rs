@@ -45,6 +45,11 @@ impl Spec {
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Sink {
+    /// A file of lines, in the folder that the configuration names.
+    File {
+        /// Without its extension.
+        name: String,
+    },
     /// An HTTP receiver.
     Webhook {
         /// Checked against the networks that are allowed, at each attempt.
@@ -57,7 +62,10 @@ pub enum Sink {
 
 impl fmt::Debug for Sink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Sink::Webhook")
+        f.write_str(match self {
+            Self::File { .. } => "Sink::File",
+            Self::Webhook { .. } => "Sink::Webhook",
+        })
     }
 }
 

@@ -32,22 +32,14 @@ fn what_was_copied_under_load_is_whole_and_goes_on() {
     assert!(!refused.status.success() && !restored.exists(), "the copy does not hold the root key");
     let said = done(&["restore", text(&copy), "--root-key", text(&root_key), "--data", text(&restored)]);
     assert!(said.contains("keys unsealed"), "{said}");
-    let token = gateway.relay_token.clone();
     gateway.kill();
-    let second = Gateway::start_at(folder.path(), &[]);
-    // Not twice, from the same token.
+    let second = Gateway::restored_at(folder.path(), &gateway);
     for sealed in &before {
-        let again = second.request("POST", "/ingest/acme", sealed, &[("authorization", &format!("Bearer {token}"))]);
-        assert_eq!(again.status, 202);
-        assert_eq!(second.verdicts(&again)[0]["verdict"], "duplicate");
+        assert_eq!(second.deliver(sealed, None, None)["verdict"], "duplicate");
     }
     let verdicts: Vec<String> = during
         .iter()
-        .map(|sealed| {
-            let answer =
-                second.request("POST", "/ingest/acme", sealed, &[("authorization", &format!("Bearer {token}"))]);
-            second.verdicts(&answer)[0]["verdict"].as_str().unwrap().to_owned()
-        })
+        .map(|sealed| second.deliver(sealed, None, None)["verdict"].as_str().unwrap().to_owned())
         .collect();
     assert!(verdicts.iter().all(|verdict| ["opened", "duplicate"].contains(&verdict.as_str())), "{verdicts:?}");
     assert_eq!(second.list("/v1/messages").len(), 90);

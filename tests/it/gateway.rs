@@ -131,6 +131,13 @@ impl Gateway {
         Self { folder: folder.to_owned(), server, relay_token, api_token, temporary: None }
     }
 
+    /// Starts on a folder that was made of a backup of `other`: its tokens hold.
+    pub(crate) fn restored_at(folder: &Path, other: &Self) -> Self {
+        let server = Server::start(&folder.join("data"), &[]);
+        let (relay_token, api_token) = (other.relay_token.clone(), other.api_token.clone());
+        Self { folder: folder.to_owned(), server, relay_token, api_token, temporary: None }
+    }
+
     pub(crate) fn data(&self) -> PathBuf {
         self.folder.join("data")
     }
@@ -235,6 +242,15 @@ impl Gateway {
     /// An authorized GET, whatever comes.
     pub(crate) fn get_answer(&self, path: &str) -> Answer {
         self.request("GET", path, &[], &[("authorization", &format!("Bearer {}", self.api_token))])
+    }
+
+    /// How many lines an answer has that may be longer than memory; it ends as HTTP says, or this panics.
+    pub(crate) fn count_lines(&self, path: &str) -> usize {
+        let agent: ureq::Agent = ureq::Agent::config_builder().build().into();
+        let request =
+            agent.get(format!("{}{path}", self.url())).header("authorization", format!("Bearer {}", self.api_token));
+        let mut answer = request.call().expect("an answer");
+        BufReader::new(answer.body_mut().as_reader()).lines().map(|line| line.expect("a line")).count()
     }
 
     /// All items of a list.

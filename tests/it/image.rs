@@ -46,7 +46,7 @@ impl Image {
         let containerfile = storage.path().join("Containerfile");
         std::fs::write(&containerfile, last_stage()).unwrap();
         let mut build = buildah(&storage);
-        build.args(["build", "--isolation", "chroot", "--tag", "paperknife-proof", "--file"]);
+        build.args(["build", "--isolation", "chroot", "--format", "docker", "--tag", "paperknife-proof", "--file"]);
         run(build.arg(&containerfile).arg(&stage));
         let container = run(buildah(&storage).args(["from", "paperknife-proof"]));
         let root = run(buildah(&storage).args(["mount", &container])).into();
@@ -55,7 +55,7 @@ impl Image {
 
     /// The binary within, as the image's user, with the image's environment.
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new("chroot");
+        let mut command = Command::new("/usr/sbin/chroot");
         command.args(["--userspec", USER]).arg(&self.root).arg("/usr/bin/paperknife").args(arguments);
         command.env_clear().env("PAPERKNIFE_SERVER__DATA", "/data");
         command
@@ -83,8 +83,9 @@ fn buildah(storage: &tempfile::TempDir) -> Command {
 fn last_stage() -> String {
     let whole = std::fs::read_to_string(Path::new(ROOT).join("Dockerfile")).unwrap();
     let stage = whole.split_once("\nFROM scratch\n").expect("its last stage is of scratch").1;
-    let copied = stage.replace("COPY --from=build /stage /", "COPY . /");
-    assert_ne!(copied, stage, "it takes what stage.sh laid out");
+    let copied = stage.replace("COPY --from=build /stage/root /", "COPY root /");
+    let copied = copied.replace("COPY --from=build --chown=10001:10001 /stage/data", "COPY --chown=10001:10001 data");
+    assert!(!copied.contains("--from"), "it takes what stage.sh laid out, and nothing else");
     format!("FROM scratch\n{copied}")
 }
 
@@ -134,6 +135,8 @@ fn the_image_runs_as_its_user_with_nothing_but_itself() {
     let config = image.inspect()["OCIv1"]["config"].clone();
     assert_eq!(config["User"], USER);
     assert_eq!(config["Entrypoint"], json!(["/usr/bin/paperknife"]));
+    let health = &image.inspect()["Docker"]["config"]["Healthcheck"]["Test"];
+    assert_eq!(*health, json!(["CMD", "/usr/bin/paperknife", "healthcheck"]));
     assert!(config["Volumes"]["/data"].is_object(), "{config}");
     // No shell, no package manager, nothing that is setuid; what is not the data folder is root's.
     for absent in ["bin/sh", "usr/bin/apt", "bin/bash", "usr/bin/env"] {

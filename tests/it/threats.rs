@@ -72,12 +72,7 @@ fn logs_hold_no_secret_and_no_control_sequence() {
     let token = done(&["tokens", "add", "all", "--scope", "read,admin,subscriptions", "--data", &gateway.place()]);
     let bearer = format!("Bearer {token}");
     let ask = |method: &str, path: &str, body: &str| {
-        let headers = [
-            ("authorization", bearer.as_str()),
-            ("content-type", "application/json"),
-            ("user-agent", "evil\u{9b}31m agent"),
-            ("x-endpoint", "\u{202e}dne"),
-        ];
+        let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
         gateway.request(method, path, body.as_bytes(), &headers)
     };
     let hook = json!({"name": "canary-name", "events": ["message.opened"],
@@ -87,7 +82,18 @@ fn logs_hold_no_secret_and_no_control_sequence() {
     let secret = made.json()["secret"].as_str().unwrap().trim_start_matches("whsec_").to_owned();
     ask("POST", &format!("/v1/subscriptions/{}/test", made.json()["id"].as_str().unwrap()), "");
     let mut devices = fleet::known_devices(&gateway, 1);
-    gateway.deliver(&devices[0].seal_bytes(b"canary-cleartext"), Some("\u{1b}[31mred"), Some("/19/0/0"));
+    gateway.deliver(&devices[0].seal_bytes(b"canary-cleartext"), None, Some("/19/0/0"));
+    // By hand: a client of good manners does not send such headers.
+    let mut stream = TcpStream::connect(gateway.url().strip_prefix("http://").unwrap()).unwrap();
+    let relay = &gateway.relay_token;
+    write!(
+        stream,
+        "POST /ingest/acme HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {relay}\r\nuser-agent: \u{9b}31m\u{202e}evil\r\n\
+         x-endpoint: \u{202e}dne\u{9b}2J\r\ncontent-length: 1\r\nconnection: close\r\n\r\nx"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
     let hostile =
         r#"{"name":"x\r\n2026-01-01T00:00:00Z ERROR forged\u001b[2J\u202e","profile":"\u001b]0;title\u0007"}"#;
     assert!(ask("POST", "/v1/relays", hostile).status >= 400);

@@ -38,12 +38,12 @@ const ROOMS: &[Room] = &[
     Room(
         "relay/transports",
         "http sse mqtt nats amqp spool",
-        "relay relay/profiles relay/accounts item codec store/intake store/failure problem clock rate axum http_body_util tokio tower tower_http base64 tracing",
+        "relay relay/profiles relay/accounts item codec store/intake store/failure problem clock rate axum http_body_util tokio tower base64 tracing",
     ),
     Room(
         "relay",
         "",
-        "relay/profiles relay/accounts relay/transports item codec store/intake store/failure problem clock fault rate axum tokio tower tower_http sha2 tracing",
+        "relay/profiles relay/accounts relay/transports item codec store/intake store/failure problem clock fault rate axum tokio tower sha2 tracing",
     ),
     Room("envelope", "binding claims cose cms jose", "item codec minicbor der x509_cert serde serde_json base64 hex"),
     Room("guard/sequence", "", "item serde"),
@@ -82,7 +82,7 @@ const ROOMS: &[Room] = &[
     Room(
         "api",
         "*",
-        "item store/reader store/outbox store/event store/glob store/subscription store/intake store/failure delivery relay/accounts opening/Health opening/Reopen problem clock rate keystore/Keystore keystore/AdminError keystore/OpenError keystore/Scope keystore/Token keystore/TokenInfo keystore/KeyInfo keystore/PublicKeys keystore/PublicKeyInfo axum futures_util tokio tower tower_http serde serde_json serde_saphyr base64 hex uuid sha2 tracing",
+        "item store/reader store/outbox store/event store/glob store/subscription store/intake store/failure delivery relay/accounts opening/Health opening/Reopen problem clock rate keystore/Keystore keystore/AdminError keystore/OpenError keystore/Scope keystore/Token keystore/TokenInfo keystore/KeyInfo keystore/PublicKeys keystore/PublicKeyInfo axum futures_util tokio tower serde serde_json serde_saphyr base64 hex uuid sha2 tracing",
     ),
     Room("console", "*", "api problem axum"),
     // wiring

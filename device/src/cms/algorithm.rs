@@ -199,7 +199,7 @@ impl Agreement {
                 None => algorithm(&oid::dh_sha1(2), wrap),
             },
             Self::Hkdf(hash) => match arc(hash) {
-                Some(arc) if arc > 0 => algorithm(&oid::dh_hkdf(18 + arc), wrap),
+                Some(arc) if arc > 0 => algorithm(&oid::hkdf(18 + arc), wrap),
                 _ => return Err(SealError::AlgorithmNotAllowed("HKDF with a short hash")),
             },
         })

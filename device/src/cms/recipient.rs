@@ -14,6 +14,7 @@ use super::oid;
 use crate::error::SealError;
 use crate::primitive::agreement::Pair;
 use crate::primitive::digest::Hash;
+use crate::primitive::kem::{self, MlKem};
 use crate::primitive::key::{Curve, Key};
 use crate::primitive::{Secret, cipher, derive, random, rsa};
 
@@ -23,6 +24,8 @@ pub enum Recipient {
     KeyTransport(Identifier, Key, Transport),
     /// Wrapped under a key that is agreed with public keys, all on one curve.
     KeyAgreement(KeyAgreement),
+    /// Wrapped under a key that is encapsulated.
+    Kem(Encapsulation),
     /// Wrapped under a shared key, named by its kid.
     Kek(Key),
     /// Wrapped under a key of a password.
@@ -59,6 +62,20 @@ pub struct KeyAgreement {
     pub ukm: Option<Vec<u8>>,
     /// The sender's lasting key and who it is (static-static); none: a key for this message alone.
     pub originator: Option<(Identifier, Key)>,
+}
+
+/// A key encapsulation (RFC 9629): ML-KEM, and HKDF with SHA-256.
+pub struct Encapsulation {
+    /// Whose key.
+    pub receiver: Identifier,
+    /// Of which parameter set.
+    pub set: MlKem,
+    /// The encapsulation key: 800, 1184 or 1568 bytes.
+    pub public: Vec<u8>,
+    /// What the key wraps with.
+    pub wrap: Wrap,
+    /// User keying material.
+    pub ukm: Option<Vec<u8>>,
 }
 
 /// A password.
@@ -118,8 +135,9 @@ impl Recipient {
         matches!(self, Self::KeyTransport(Identifier::IssuerAndSerial(_), ..))
     }
 
-    pub(crate) const fn is_password(&self) -> bool {
-        matches!(self, Self::Password(_))
+    /// Whether it makes version 3.
+    pub(crate) const fn is_of_version_3(&self) -> bool {
+        matches!(self, Self::Kem(_) | Self::Password(_))
     }
 
     /// `RecipientInfo` that brings `key`.
@@ -127,6 +145,7 @@ impl Recipient {
         match self {
             Self::KeyTransport(whose, public, transport) => transport.info(whose, public, key),
             Self::KeyAgreement(agreement) => agreement.info(key, rng),
+            Self::Kem(encapsulation) => encapsulation.info(key),
             Self::Kek(kek) => kek_info(kek, key),
             Self::Password(password) => password.info(key, rng),
         }
@@ -196,6 +215,29 @@ impl KeyAgreement {
 fn originator_key(own: &Pair) -> Vec<u8> {
     let arcs = if own.curve == Curve::X25519 { oid::X25519 } else { oid::EC_PUBLIC_KEY };
     retagged(CONTEXT_CONSTRUCTED | 1, sequence(&[&algorithm(arcs, &[]), &bits(&own.point())]))
+}
+
+impl Encapsulation {
+    /// `[4] SEQUENCE { id-ori-kem, SEQUENCE { 0, rid, kem, kemct, kdf, kekLength, [0] ukm?, wrap, encryptedKey } }`
+    fn info(&self, key: &[u8]) -> Result<Vec<u8>, SealError> {
+        let (ciphertext, secret) = kem::encapsulate(self.set, &self.public)?;
+        let (wrap, length) = (self.wrap.identifier(), number(self.wrap.key_len() as u64));
+        let ukm = self.ukm.as_ref().map(|ukm| explicit(0, &octets(ukm))).unwrap_or_default();
+        // CMSORIforKEMOtherInfo (RFC 9629 §5)
+        let info = sequence(&[&wrap, &length, &ukm]);
+        let kek = derive::hkdf(Hash::Sha256, &secret, None, &info, self.wrap.key_len())?;
+        let arc = match self.set {
+            MlKem::MlKem512 => 1,
+            MlKem::MlKem768 => 2,
+            MlKem::MlKem1024 => 3,
+        };
+        let (kem, kdf) = (algorithm(&oid::ml_kem(arc), &[]), algorithm(&oid::hkdf(28), &[]));
+        let wrapped = octets(&cipher::wrap(&kek, key)?);
+        let fields =
+            [number(0), self.receiver.der(), kem, octets(&ciphertext), kdf, length, ukm, wrap, wrapped].concat();
+        let info = sequence(&[&crate::cms::der::oid(oid::ORI_KEM), &sequence(&[&fields])]);
+        Ok(retagged(CONTEXT_CONSTRUCTED | 4, info))
+    }
 }
 
 /// `[2] SEQUENCE { 4, SEQUENCE { keyIdentifier }, wrap, encryptedKey }`

@@ -2,13 +2,18 @@
 
 use std::vec::Vec;
 
+use aws_lc_rs::kem::{Ciphertext, DecapsulationKey, ML_KEM_768};
+
 use super::algorithm::{Encryption, Signature, Wrap};
 use super::attribute::{Attribute, Binding};
-use super::recipient::{Identifier, Password, Recipient};
+use super::recipient::{Encapsulation, Identifier, Password, Recipient};
 use super::signer::Signer;
 use super::{Cipher, Content, Nesting, Structure};
 use crate::error::SealError;
+use crate::primitive::cipher::wrap;
+use crate::primitive::derive::hkdf;
 use crate::primitive::digest::Hash;
+use crate::primitive::kem::MlKem;
 use crate::primitive::key::Key;
 use crate::script::Script;
 
@@ -104,4 +109,31 @@ fn a_password_recipient_makes_version_3() {
     let sealed = sealed.seal(&Content::data(b"content"), &mut Script::endless()).unwrap();
     // SEQUENCE of more than 127 bytes, INTEGER 3, SET
     assert_eq!(sealed.structure[3..7], [0x02, 0x01, 0x03, 0x31]);
+}
+
+/// RFC 9629 §3 to §5: the KEK that the holder of the decapsulation key derives unwraps the content key.
+#[test]
+fn an_encapsulated_key_wraps_the_content_key() {
+    let private = DecapsulationKey::generate(&ML_KEM_768).unwrap();
+    let public = private.encapsulation_key().unwrap().key_bytes().unwrap().as_ref().to_vec();
+    let receiver = Identifier::KeyIdentifier(b"kem".into());
+    let recipient = || Encapsulation {
+        receiver: receiver.clone(),
+        set: MlKem::MlKem768,
+        public: public.clone(),
+        wrap: Wrap::A256Kw,
+        ukm: None,
+    };
+    let content_key = [9; 32];
+    let info = Recipient::Kem(recipient()).wrap(&content_key, &mut Script::endless()).unwrap();
+    // kemct is the one string of its length; the wrapped key is the last
+    let at = info.windows(4).position(|window| window == [0x04, 0x82, 0x04, 0x40]).unwrap() + 4;
+    let ciphertext = Ciphertext::from(&info[at..at + 1088]);
+    let secret = private.decapsulate(ciphertext).unwrap();
+    let other_info = hex::decode("3010300b060960864801650304012d020120").unwrap();
+    let kek = hkdf(Hash::Sha256, secret.as_ref(), None, &other_info, 32).unwrap();
+    assert!(info.ends_with(&wrap(&kek, &content_key).unwrap()));
+    let short = Encapsulation { public: [1; 800].into(), ..recipient() };
+    let refused = Recipient::Kem(short).wrap(&content_key, &mut Script::endless());
+    assert_eq!(refused, Err(SealError::BadKey("ML-KEM")));
 }

@@ -107,6 +107,7 @@ fn control(store: &Store, keystore: &Arc<Keystore>, closed: watch::Receiver<bool
         clock: Arc::new(SystemClock),
         settings: Settings { schedule: Schedule::default(), source: DEFAULT_SOURCE.to_owned() },
         door: Arc::clone(&connector) as Arc<dyn Door>,
+        files: None,
         told: Arc::new(|_, _| ()),
     };
     Control::new(Arc::new(office), connector, store.reader.clone(), closed)

@@ -45,7 +45,7 @@ impl<'a> Identifier<'a> {
 
     fn sequence(&self) -> Result<Fields<'a>, Fault> {
         let what = "an algorithm's parameters are due";
-        self.parameters.ok_or(Fault::malformed(what))?.fields(SEQUENCE, what)
+        self.parameters.ok_or_else(|| Fault::malformed(what))?.fields(SEQUENCE, what)
     }
 
     /// An OCTET STRING of that many octets.

@@ -13,6 +13,7 @@ use crate::item::{Compat, Departure};
 
 /// Octets of MIME headers.
 const HEADERS: usize = 8 * 1024;
+const NOT_TWO_PARTS: Fault = Fault::malformed("not the two parts of multipart/signed");
 /// Labels of PEM (RFC 7468 §9, and what came before it).
 const LABELS: [&str; 2] = ["CMS", "PKCS7"];
 
@@ -147,16 +148,15 @@ impl<'a> Entity<'a> {
     /// RFC 1847 §2.1: what is signed is the first part, headers included, up to the line break before the boundary; a
     /// part without headers is taken as it is.
     fn signed(&self) -> Result<Bare<'a>, Fault> {
-        let what = Fault::malformed("not the two parts of multipart/signed");
-        let boundary = format!("--{}", self.parameter("boundary").ok_or(what.clone())?);
-        let (_, rest) = cut(self.body, &boundary).ok_or(what.clone())?;
-        let (signed, rest) = cut(rest, &boundary).ok_or(what.clone())?;
-        let (signature, rest) = cut(rest, &boundary).ok_or(what.clone())?;
+        let boundary = format!("--{}", self.parameter("boundary").ok_or(NOT_TWO_PARTS)?);
+        let (_, rest) = cut(self.body, &boundary).ok_or(NOT_TWO_PARTS)?;
+        let (signed, rest) = cut(rest, &boundary).ok_or(NOT_TWO_PARTS)?;
+        let (signature, rest) = cut(rest, &boundary).ok_or(NOT_TWO_PARTS)?;
         let ended = rest.strip_prefix(b"--").is_some_and(|rest| rest.trim_ascii().is_empty());
         let entity = Self::of(without_line_break(signature))?.filter(|entity| is_signature(&entity.content_type));
         match entity {
             Some(entity) if ended => Ok(Bare { message: entity.decoded()?, signed: Some(without_line_break(signed)) }),
-            _ => Err(what),
+            _ => Err(NOT_TWO_PARTS),
         }
     }
 

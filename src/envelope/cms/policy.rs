@@ -261,9 +261,8 @@ impl Policy<'_> {
         if signer.named.is_none() {
             return Err(Fault::unsupported("a signer named in a way that is not known"));
         }
-        match signer.certificate() {
-            Some(certificate) => self.hash(certificate.hash)?,
-            None => {}
+        if let Some(certificate) = signer.certificate() {
+            self.hash(certificate.hash)?;
         }
         match signer.attributes {
             Some(_) => Ok(()),

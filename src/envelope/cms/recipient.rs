@@ -144,7 +144,7 @@ fn agreements(info: Node<'_>, recipients: &mut Vec<Recipient>) -> Result<(), Fau
     let mut fields = info.within();
     let version = fields.version()?;
     let what = "an originator is due";
-    let originator = originator(fields.explicit(0, what)?.ok_or(Fault::malformed(what))?)?;
+    let originator = originator(fields.explicit(0, what)?.ok_or_else(|| Fault::malformed(what))?)?;
     let ukm = fields.explicit(1, "keying material is due")?.map(|node| node.octets().and_then(short)).transpose()?;
     let derivation = Derivation::of(&Identifier::next(&mut fields)?)?;
     let keys = fields.one(SEQUENCE, "the keys of a key agreement are due")?;

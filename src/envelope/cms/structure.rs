@@ -79,7 +79,7 @@ fn content_info(root: Node<'_>) -> Result<(Structure, Node<'_>), Fault> {
     let mut fields = root.fields(SEQUENCE, "no ContentInfo")?;
     let kind = fields.oid("the type of a content is due")?;
     let what = "a content is due";
-    let content = fields.explicit(0, what)?.ok_or(Fault::malformed(what))?;
+    let content = fields.explicit(0, what)?.ok_or_else(|| Fault::malformed(what))?;
     fields.end("after a content")?;
     let structure = Structure::of(kind.contents()).ok_or(Fault::unsupported("a content type that is not known"))?;
     Ok((structure, content))

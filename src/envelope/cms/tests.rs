@@ -189,7 +189,7 @@ fn the_sizes_of_an_aead_are_the_standards_own_unless_a_name_permits_others() {
     let (gcm, ccm) = (id(NIST, &[6]), id(NIST, &[7]));
     let malformed = Some(Reason::Malformed);
     assert_eq!(why(&with_cipher(&aead(&gcm, &[0; 12], Some(16))), Compat::STRICT), None);
-    let rows: [(&[u8], usize, Option<u8>, &str, Option<Reason>); 9] = [
+    let rows = [
         (&gcm, 12, Some(12), "all", malformed),
         (&gcm, 12, None, "all", malformed),
         (&gcm, 8, Some(16), "gcm-nonce", None),

@@ -189,12 +189,12 @@ impl<'a> Fields<'a> {
 
     /// The next element, whatever it is.
     pub(super) fn any(&mut self, what: &'static str) -> Result<Node<'a>, Fault> {
-        self.next().ok_or(Fault::malformed(what))
+        self.next().ok_or_else(|| Fault::malformed(what))
     }
 
     /// The next element, which has that tag.
     pub(super) fn one(&mut self, tag: u8, what: &'static str) -> Result<Node<'a>, Fault> {
-        self.optional(tag).ok_or(Fault::malformed(what))
+        self.optional(tag).ok_or_else(|| Fault::malformed(what))
     }
 
     /// The next element, if it has that tag.
@@ -219,7 +219,8 @@ impl<'a> Fields<'a> {
 
     /// An OCTET STRING, in segments or not.
     pub(super) fn octets(&mut self, what: &'static str) -> Result<Range<usize>, Fault> {
-        let node = self.next_if(|node| matches!(node.tag(), OCTETS | SEGMENTED)).ok_or(Fault::malformed(what))?;
+        let node =
+            self.next_if(|node| matches!(node.tag(), OCTETS | SEGMENTED)).ok_or_else(|| Fault::malformed(what))?;
         node.octets()
     }
 

@@ -125,7 +125,7 @@ fn attempt(message: &Message, candidate: Candidate, arrival: &Arrival<'_>) -> Re
         usable(!sender.private && sender.kty == key.kty, sender, Format::Cms, arrival)?;
         allowed(own, sender)?;
     }
-    let proves = sender.as_ref().or((!key.private).then_some(&key));
+    let proves = sender.as_ref().or_else(|| (!key.private).then_some(&key));
     let binding = match proves {
         Some(proves) => bound(message, way, proves, arrival),
         None => Binding::given(&[]),

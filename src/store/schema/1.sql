@@ -125,7 +125,7 @@ CREATE TABLE reading (
     PRIMARY KEY (message, place)
 ) STRICT, WITHOUT ROWID;
 
--- Once only: authenticated content that was opened. The one random page of a message. Outlives the message.
+-- Once only: authenticated content that was opened. Outlives the message.
 CREATE TABLE identity (
     identity BLOB PRIMARY KEY,
     message INTEGER NOT NULL

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 
-use super::house::{House, NOW};
+use super::house::{House, NOW, block_on, item, origin};
 use crate::clock::FixedClock;
 use crate::store::failure::Failure;
-use crate::store::intake::Account;
+use crate::store::intake::{Account, Known};
 use crate::store::{Limits, Store};
 
 fn account(name: &str, tenant: &str) -> Account {
@@ -59,6 +59,36 @@ fn administration_works_before_a_server_and_beside_it() {
     assert_eq!(accounts.accounts("default").unwrap().len(), 2);
     assert!(accounts.remove("beside").unwrap());
     assert!(store.intake.account("beside").unwrap().is_none());
+}
+
+#[test]
+fn a_delivery_of_an_account_that_others_have_changed_is_not_taken() {
+    let house = House::new();
+    let (intake, beside) = (&house.store().intake, Store::administer(house.data.path()).unwrap());
+    ["acme", "other"].iter().for_each(|name| beside.add(&account(name, "default")).unwrap());
+    let known = |name| intake.known(name).unwrap().unwrap();
+    let bring = |known: Known| {
+        house.watched(|store| block_on(store.intake.take_from(known, origin("acme"), vec![item(b"sealed")])))
+    };
+    bring(known("acme")).unwrap();
+    let (acme, other) = (known("acme"), known("other"));
+    assert!(beside.remove("acme").unwrap());
+    assert!(intake.remembered("acme").is_some(), "nobody has told us");
+    assert!(matches!(bring(acme), Err(Failure::AccountChanged)));
+    bring(other).unwrap();
+    assert!(intake.remembered("acme").is_none() && intake.known("acme").unwrap().is_none());
+    assert_eq!(house.store().reader.counters().unwrap().total.received, 2);
+}
+
+#[test]
+fn what_this_server_changes_is_forgotten_at_once() {
+    let house = House::new();
+    let intake = &house.store().intake;
+    intake.add_account(&account("acme", "default")).unwrap();
+    intake.known("acme").unwrap().unwrap();
+    assert!(intake.remembered("acme").is_some());
+    assert!(intake.remove_account("acme").unwrap());
+    assert!(intake.remembered("acme").is_none());
 }
 
 #[test]

@@ -35,7 +35,7 @@ fn a_message_has_the_members_of_the_contract() {
     let message = to_json(&house.message(outcome.message.unwrap()));
     let proof = json!({"sender": "urn:dev:1", "key": "k1", "key_version": 1, "kid_hex": "01a2b3c4", "countersignatures": [], "signature_alg": null,
             "content_alg": null, "key_management_alg": null, "sequence": 405, "kid_context_hex": null,
-            "issued_at": null, "audience": null, "path": null});
+            "issued_at": null, "audience": null, "path": null, "token": null});
     let claims = json!({"relay": "acme", "relay_endpoint": "ep", "relay_prefix": null, "relay_path": "/19/0/0",
             "relay_time": null, "relay_seq": null, "relay_id": null, "repaired": false});
     let readings = json!([{"message": outcome.message.unwrap(), "device": "urn:dev:1", "name": "/3303/0/5700",

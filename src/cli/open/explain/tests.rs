@@ -3,6 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use paperknife_device::algorithm::SignatureAlgorithm;
+use paperknife_device::cms;
 use paperknife_device::cose::algorithm::{Encryption, Management};
 use paperknife_device::cose::headers::{ContentType, Headers};
 use paperknife_device::cose::recipient::{Inputs, Party, Recipient, Sender, Source};
@@ -106,11 +107,15 @@ fn gateway_key(record: &Value) -> Value {
 
 /// A reading in a shape of the profile, with the keys that open it, claimed as it was sealed.
 fn shaped(shape: Shape) -> Desk {
+    sealed_in(Format::Cose, shape)
+}
+
+fn sealed_in(format: Format, shape: Shape) -> Desk {
     let private = gateway_key(&json!({"profile": "paperknife-1"}));
     let gateway = KeySet::from_json(json!({"keys": [private]}).to_string().as_bytes()).unwrap().gateway().unwrap();
     let blueprint = Blueprint {
         device: DEVICE,
-        format: Format::Cose,
+        format,
         audience: AUDIENCE,
         paths: &[Some(PATHS[0]), Some(PATHS[1])],
         shapes: &[shape],
@@ -123,8 +128,11 @@ fn shaped(shape: Shape) -> Desk {
         keys.push(private);
     }
     let mut device = Device::new(provisioned.sealer, Memory::default(), 1).unwrap();
-    let sealed = device.seal(shape, CONTENT, &Options::default(), &mut SysRng).unwrap();
-    Desk::of(sealed, &keys).claiming(PATHS[0], DEVICE)
+    let sealed = match format {
+        Format::Cms => device.seal_cms(shape, CONTENT, &cms::profile::Options::default(), &mut SysRng),
+        _ => device.seal(shape, CONTENT, &Options::default(), &mut SysRng),
+    };
+    Desk::of(sealed.unwrap(), &keys).claiming(PATHS[0], DEVICE)
 }
 
 #[test]
@@ -143,6 +151,18 @@ fn what_the_profile_binds_is_explained_at_the_layer_that_binds_it() {
         moved.expect(&row("audience"), bound, &[("audience", AUDIENCE)]);
         let narrowed = desk.clone().recording("any", "paths", &json!([PATHS[1]]));
         narrowed.expect(&row("paths of the record"), bound, &[("paths of the record", "any")]);
+    }
+}
+
+#[test]
+fn what_the_binding_attribute_of_cms_says_is_explained_too() {
+    for (shape, bound) in [(Shape::S, 0), (Shape::P, 1)] {
+        let desk = sealed_in(Format::Cms, shape);
+        let row = |what: &str| format!("CMS {shape:?}: {what}");
+        desk.clone().claiming(PATHS[1], DEVICE).expect(&row("path"), bound, &[("path", PATHS[0])]);
+        desk.clone().claiming(PATHS[0], "another").expect(&row("endpoint"), bound, &[("endpoint", DEVICE)]);
+        let moved = desk.clone().recording("any", "audience", &json!(["https://old.example"]));
+        moved.expect(&row("audience"), bound, &[("audience", AUDIENCE)]);
     }
 }
 

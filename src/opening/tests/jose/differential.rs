@@ -39,11 +39,12 @@ const STRICTER: &[(&str, &str)] = &[
     ("zip, b64 or crit outside the protected header", "it does not ask where they stand"),
 ];
 
-/// Whether a token has an unencoded payload, which josekit opens in JSON alone: the one thing that only this reader opens.
-fn is_unencoded(token: &str) -> bool {
+/// Whether a token says how its payload is encoded (RFC 7797), which josekit does not understand in the compact form: the
+/// one thing that only this reader opens.
+fn says_b64(token: &str) -> bool {
     let limits = Limits::default();
     let read = Message::parse(token.as_bytes(), Place::Outer, &Reading::strict(&limits));
-    read.is_ok_and(|message| message.ways().any(|(_, way)| !way.headers().is_encoded()))
+    read.is_ok_and(|message| message.ways().any(|(_, way)| way.headers().b64.is_some()))
 }
 
 /// A small generator of numbers (xorshift64*), so that a finding comes again.
@@ -286,7 +287,7 @@ fn josekit_differs_over_mutants_only_as_listed() {
             }
             (Some(_), Err(detail)) if STRICTER.iter().any(|(listed, _)| *listed == detail) => continue,
             (Some(_), Err(detail)) => format!("josekit opens: {detail}"),
-            (None, Ok(_)) if is_unencoded(&token) => continue,
+            (None, Ok(_)) if says_b64(&token) => continue,
             (None, Ok(_)) => "only we open".to_owned(),
         };
         unlisted.entry(why).or_insert_with(|| (0, token)).0 += 1;

@@ -29,7 +29,7 @@ static BOTH: LazyLock<House> = LazyLock::new(|| {
     let set: Value = serde_json::from_slice(&key_file()).unwrap();
     for key in set["keys"].as_array().unwrap() {
         let halves = match (key["kty"].as_str(), key["crv"].as_str()) {
-            (Some("oct" | "AKP"), _) | (_, Some("Ed25519" | "secp256k1")) => vec![public(key.clone())],
+            (Some("oct" | "AKP"), _) | (_, Some("Ed25519" | "Ed448" | "secp256k1")) => vec![public(key.clone())],
             _ => vec![key.clone(), public(key.clone())],
         };
         for half in halves {
