@@ -242,7 +242,7 @@ fn certificate(private: &Value) -> Result<X509, Failed> {
     let jwk = Jwk::from_bytes(private.to_string()).map_err(Failed::of)?;
     let pair = EcKeyPair::from_jwk(&jwk).map_err(Failed::of)?;
     let key = PKey::private_key_from_der(&pair.to_der_private_key()).map_err(Failed::of)?;
-    let kid = private["paperknife"]["kid_hex"].as_str().or(private["kid"].as_str()).unwrap_or_default();
+    let kid = private["paperknife"]["kid_hex"].as_str().or_else(|| private["kid"].as_str()).unwrap_or_default();
     build(&key, kid).map_err(Failed::of)
 }
 

@@ -250,7 +250,8 @@ impl Gateway {
         let request =
             agent.get(format!("{}{path}", self.url())).header("authorization", format!("Bearer {}", self.api_token));
         let mut answer = request.call().expect("an answer");
-        BufReader::new(answer.body_mut().as_reader()).lines().map(|line| line.expect("a line")).count()
+        let lines = BufReader::new(answer.body_mut().as_reader()).lines();
+        lines.collect::<Result<Vec<_>, _>>().expect("lines to the end").len()
     }
 
     /// All items of a list.

@@ -45,7 +45,7 @@ fn named(kid: &str) -> Identifier {
     Identifier::KeyIdentifier(kid.as_bytes().to_vec())
 }
 
-fn jwk(kid: &str, [x, y, d]: [&str; 3], private: bool, alg: &str, record: Value) -> Value {
+fn jwk(kid: &str, [x, y, d]: [&str; 3], private: bool, alg: &str, record: &Value) -> Value {
     let mut key = json!({"kty": "EC", "crv": "P-256", "kid": kid, "x": x, "y": y, "alg": alg, "paperknife": record});
     if private {
         key["d"] = json!(d);
@@ -62,11 +62,11 @@ fn keys(record: &Value) -> Vec<Value> {
     };
     let kek = URL_SAFE_NO_PAD.encode(KEK);
     // whatever fits: both kinds of agreement
-    let mut ours = jwk("gw", OURS, true, "ECDH-ES+A128KW", json!({}));
+    let mut ours = jwk("gw", OURS, true, "ECDH-ES+A128KW", &json!({}));
     ours.as_object_mut().unwrap().remove("alg");
     vec![
         ours,
-        jwk("signer", THEIRS, false, "ES256", device("dev-1")),
+        jwk("signer", THEIRS, false, "ES256", &device("dev-1")),
         json!({"kty": "oct", "kid": "kek", "k": kek, "alg": "A128KW", "paperknife": device("dev-1")}),
         json!({"kty": "oct", "kid": "kek-2", "k": URL_SAFE_NO_PAD.encode(*b"another of these"), "alg": "A128KW",
                "paperknife": device("dev-2")}),
@@ -227,7 +227,7 @@ fn a_recipient_of_another_message_opens_nothing() {
 fn a_static_key_is_its_senders_and_no_other_stands_for_it() {
     let mut desk = Desk::new();
     let record = json!({"device": "dev-1"});
-    desk.keys[1] = jwk("static", THEIRS, false, "ECDH-SS+A128KW", record);
+    desk.keys[1] = jwk("static", THEIRS, false, "ECDH-SS+A128KW", &record);
     let sealed = seal(&gcm(to_gateway(Some((named("static"), pair(THEIRS)))), Vec::new()), &data());
     let facts = desk.opens(&sealed);
     assert_eq!(facts.proven.sender.as_deref(), Some("dev-1"));
@@ -236,7 +236,7 @@ fn a_static_key_is_its_senders_and_no_other_stands_for_it() {
     let unknown = replaced(&sealed, &originator, |_| tlv(0x80, &[b"nobody"]));
     assert_eq!(desk.reason(&unknown), Reason::NoKey);
     // somebody else's name over the same key agreement
-    desk.keys.push(jwk("other", OURS, false, "ECDH-SS+A128KW", json!({"device": "dev-2"})));
+    desk.keys.push(jwk("other", OURS, false, "ECDH-SS+A128KW", &json!({"device": "dev-2"})));
     let replaced = replaced(&sealed, &originator, |_| tlv(0x80, &[b"other"]));
     assert_eq!(desk.reason(&replaced), Reason::AuthFailed);
 }

@@ -412,7 +412,7 @@ fn rsa() -> Option<(Value, Key)> {
 fn j14_rsa_v15_is_off_and_when_on_answers_alike() {
     let Some((key, public)) = rsa() else { return eprintln!("SKIPPED: J14 needs a key of the JOSE cookbook") };
     let token = jwe(Management::Rsa15, public, Header::new(), CONTENT);
-    let off = Desk::of(&[key.clone()]).under(&["unauthenticated-sender"]);
+    let off = Desk::of(std::slice::from_ref(&key)).under(&["unauthenticated-sender"]);
     assert_eq!(reason(&off.open(token.as_bytes())), NOT_ALLOWED, "J14, off");
     let desk = off.under(&["unauthenticated-sender", "rsa1_5"]);
     let attack = Attack::on("J14", &desk, &token);
@@ -464,7 +464,7 @@ fn j15_ephemeral_keys_are_whole_points_of_our_curve() {
 fn j15_small_order_points_agree_on_nothing() {
     let pair = json!({"kty": "OKP", "crv": "X25519", "kid": "x1", "alg": "ECDH-ES+A128KW",
         "x": "3p7bfXt9wbTTW2HC7OQ1Nz-DQ8hbeGdNrfx-FG-IK08", "d": "XasIfmJKikt54X-Lg4AO5m87sSkmGLb9HC-LJ_-I4Os"});
-    let desk = Desk::of(&[pair.clone()]).under(&["unauthenticated-sender"]);
+    let desk = Desk::of(std::slice::from_ref(&pair)).under(&["unauthenticated-sender"]);
     let public = paperknife_device::primitive::key::Curve::X25519;
     let key = Key::curve(public, &unb64(pair["x"].as_str().unwrap()), &[], None).unwrap().named(b"x1");
     let token = jwe(AGREED, key, Header::new(), CONTENT);

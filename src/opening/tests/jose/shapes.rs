@@ -53,7 +53,8 @@ fn the_example_tokens_open_with_bare_keys_too() {
     }
 }
 
-const SHAPES: [(&str, fn(&Value) -> String); 3] = [("S", shape_s), ("G", shape_g), ("P", shape_p)];
+type Seal = fn(&Value) -> String;
+const SHAPES: [(&str, Seal); 3] = [("S", shape_s), ("G", shape_g), ("P", shape_p)];
 
 #[test]
 fn each_shape_proves_its_sender_by_the_layer_that_carries_pk1() {
