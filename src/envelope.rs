@@ -73,10 +73,6 @@ impl Fault {
 }
 
 /// One parsed layer, which outlives the plaintext that it was found in.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "one at a time, never in a collection: an allocation would cost more than the room"
-)]
 #[derive(Clone, Debug)]
 pub enum Envelope {
     /// A CMS message.
@@ -131,7 +127,7 @@ impl Envelope {
     }
 
     /// The departures that it was read with; none of CMS, where a key's record allows none.
-    pub const fn read_with(&self) -> Option<&Compat> {
+    pub fn read_with(&self) -> Option<&Compat> {
         match self {
             Self::Cms(_) => None,
             Self::Cose(message) => Some(message.read_with()),

@@ -1,6 +1,6 @@
 //! Leaf: the one form in which HTTP says no (RFC 9457), with the closed list of codes of the contract.
 //!
-//! May import HTTP types and serde; imports no room: the rooms map their errors into it. A handler returns a
+//! May import HTTP types, tower and serde; imports no room: the rooms map their errors into it. A handler returns a
 //! [`Problem`]; [`Complete`], the outermost layer, gives every answer its request id and writes the document, so that
 //! a refusal made by the router or an extractor looks like one made by a room.
 

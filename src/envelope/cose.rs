@@ -59,7 +59,8 @@ pub struct Message {
     authenticator: Range<usize>,
     recipients: Vec<Recipient>,
     signers: Vec<Signer>,
-    compat: Compat,
+    /// None: strictly.
+    compat: Option<Box<Compat>>,
 }
 
 /// Whether `bytes` are one whole COSE message of any type, tagged or named, nothing left over.
@@ -252,8 +253,8 @@ impl Message {
     }
 
     /// The departures that it was read with.
-    pub const fn read_with(&self) -> &Compat {
-        &self.compat
+    pub fn read_with(&self) -> &Compat {
+        self.compat.as_deref().unwrap_or(Compat::STRICT)
     }
 
     /// Whether a recipient or signer is passed over, which other departures might not.

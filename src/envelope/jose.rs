@@ -54,7 +54,8 @@ pub struct Message {
     place: Place,
     body: Body,
     ways: Vec<Way>,
-    compat: Compat,
+    /// None: strictly.
+    compat: Option<Box<Compat>>,
 }
 
 #[derive(Clone, Debug)]
@@ -155,8 +156,8 @@ impl Message {
     }
 
     /// The departures that it was read with.
-    pub const fn read_with(&self) -> &Compat {
-        &self.compat
+    pub fn read_with(&self) -> &Compat {
+        self.compat.as_deref().unwrap_or(Compat::STRICT)
     }
 
     /// Whether a recipient or signature is passed over, which other departures might not.
@@ -299,7 +300,7 @@ fn encrypted(form: Form, place: Place, jwe: Jwe, reading: &Reading<'_>) -> Resul
     };
     let deflated = ways.iter().any(|way| way.headers.zip.is_some());
     let body = Encrypted { aad: aad.into_bytes(), iv, sealed, encryption, deflated };
-    Ok(Message { form, place, body: Body::Encrypted(body), ways, compat: reading.compat.clone() })
+    Ok(Message { form, place, body: Body::Encrypted(body), ways, compat: reading.compat.kept() })
 }
 
 fn signed(form: Form, place: Place, jws: Jws, reading: &Reading<'_>) -> Result<Message, Fault> {
@@ -312,7 +313,7 @@ fn signed(form: Form, place: Place, jws: Jws, reading: &Reading<'_>) -> Result<M
     let ways = jws.signatures.into_iter().map(way).collect::<Result<Vec<Way>, Fault>>()?;
     let encoded = way::one_encoding(&ways)?;
     let body = payload(form, jws.payload, encoded, reading.detached)?;
-    Ok(Message { form, place, body: Body::Signed(body), ways, compat: reading.compat.clone() })
+    Ok(Message { form, place, body: Body::Signed(body), ways, compat: reading.compat.kept() })
 }
 
 /// The payload, and its text in the signing input: base64url, or with b64 false the payload itself (RFC 7797 §3, §5).

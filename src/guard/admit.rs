@@ -27,10 +27,6 @@ pub enum Candidates {
 }
 
 /// A layer that may be tried.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "one at a time, never in a collection: an allocation would cost more than the room"
-)]
 #[derive(Debug)]
 pub enum Admitted {
     /// A CMS message.

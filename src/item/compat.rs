@@ -147,6 +147,11 @@ impl Compat {
         compat
     }
 
+    /// To be remembered; none of the strict default, which costs no allocation.
+    pub fn kept(&self) -> Option<Box<Self>> {
+        (self != Self::STRICT).then(|| Box::new(self.clone()))
+    }
+
     /// Whether all that `other` allows is allowed here.
     pub fn covers(&self, other: &Self) -> bool {
         self.everything

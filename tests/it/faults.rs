@@ -46,7 +46,8 @@ fn dying_at_rest() {
 
 #[test]
 fn dying_while_the_log_is_moved_into_the_database() {
-    matrix(&["checkpoint/before", "checkpoint/after"], 1, 4_000, &[]);
+    // Enough for 2,000 pages of the log between two moments of rest.
+    matrix(&["checkpoint/before", "checkpoint/after"], 1, 16_000, &[]);
 }
 
 #[test]

@@ -59,7 +59,7 @@ pub(super) fn message(
         authenticator,
         recipients,
         signers,
-        compat: reading.compat.clone(),
+        compat: reading.compat.kept(),
     };
     if message.countersignatures().nth(COUNTERSIGNATURES).is_some() {
         return Err(Fault { reason: Reason::TooLarge, detail: "too many countersignatures" });

@@ -179,7 +179,7 @@ fn one_by_one(
     let mut rows = Vec::new();
     for source in &mut sources {
         if source.is_indexed() && is_short(connection, source.key, filter)? {
-            *source = Source { from: TIMELINE, only: "m.device = ?1 AND r.place = x.place", key: source.key };
+            *source = Source { from: TIMELINE, only: "m.device = ?1", key: source.key };
         }
         let mut statement = connection.prepare_cached(&format!(
             "SELECT {MEASURED}, {READING} FROM {from} LEFT JOIN device e ON e.id = m.device
@@ -215,9 +215,10 @@ pub(super) fn of_message(connection: &Connection, message: i64) -> Result<Vec<Me
     Ok(readings)
 }
 
-/// What `message_by_device` stands for where the time is short: the readings of that time, in the order of commits.
-const TIMELINE: &str = "(SELECT message, place FROM reading_by_time WHERE device = ?1 AND time >= ?6 AND time < ?7
-     ORDER BY message, place) x CROSS JOIN message m ON m.id = x.message";
+/// In the place of `message_by_device` where the time is short: the messages with a reading of that time, in the order of
+/// commits. Each once, so that its checksum is computed once.
+const TIMELINE: &str = "(SELECT DISTINCT message FROM reading_by_time WHERE device = ?1 AND time >= ?6 AND time < ?7
+     ORDER BY message) x CROSS JOIN message m ON m.id = x.message";
 
 /// Readings up to which a time is short: each page of it sorts them all.
 const SHORT: i64 = 20_000;

@@ -53,7 +53,9 @@ fn the_example_tokens_open_with_bare_keys_too() {
     }
 }
 
+/// Seals in a shape, under this pk1.
 type Seal = fn(&Value) -> String;
+
 const SHAPES: [(&str, Seal); 3] = [("S", shape_s), ("G", shape_g), ("P", shape_p)];
 
 #[test]
