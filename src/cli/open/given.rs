@@ -48,7 +48,7 @@ impl Given {
         }
         if let Some(password) = &self.password {
             keystore
-                .import(password, &options(false))
+                .import_password(password, &options(false))
                 .map_err(|error| Failed::said(format!("the password: {error}")))?;
         }
         for file in &self.crls {
