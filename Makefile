@@ -120,13 +120,13 @@ VARIANTS := --features failpoints,hpke
 .PHONY: variants
 test: variants
 variants: tools peers
-	$(CARGO) clippy --quiet --locked -p paperknife $(VARIANTS) --lib --test it -- -D warnings
 	FAULT_ROUNDS=1 $(IT) $(VARIANTS) -- faults:: without_full_synchronisation peers::cose::hpke
 
-# HPKE of COSE against its own sealing.
+# The same code under the lints, and HPKE of COSE against its own sealing.
 test-full: hpke
 .PHONY: hpke
 hpke: tools
+	$(CARGO) clippy --quiet --locked -p paperknife $(VARIANTS) --all-targets -- -D warnings
 	$(CARGO) test --locked -p paperknife --features hpke --lib -- opening::tests::round_trips
 
 test-full: faults powercut disks webhooks schema

@@ -9,7 +9,7 @@
 //! Draining answers what was accepted: no new connections, requests in flight finish, a waiting connection has a short
 //! moment for the request that may be on its way, and then the rest is cut at `shutdown_grace`.
 //!
-//! Each request carries its [`Source`]: the peer's address, or what a proxy that is trusted says of it.
+//! Each request carries its `Source`: the peer's address, or what a proxy that is trusted says of it.
 
 mod source;
 pub mod tls;

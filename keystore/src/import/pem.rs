@@ -134,7 +134,7 @@ fn private(der: &[u8]) -> Option<KeyMaterial> {
     }
 }
 
-/// ML-KEM-PrivateKey (RFC 9935 §6): a CHOICE of the seed ([0], 64 bytes), the expanded key, or both of them, which then
+/// ML-KEM-PrivateKey (RFC 9935 §6): a CHOICE of the seed (tag 0, 64 bytes), the expanded key, or both of them, which then
 /// belong together.
 fn kem_private(set: Algorithm, der: &[u8]) -> Option<Kem> {
     if let [0x80, 64, seed @ ..] = der {
