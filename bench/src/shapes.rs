@@ -114,11 +114,21 @@ fn key(kid: &str) -> Result<Key, Failed> {
     Ok(KeySet::from_json(set.as_bytes()).map_err(Failed::of)?.cose_key(None).map_err(Failed::of)?.0)
 }
 
+/// Whoever verifies holds the public half alone.
+fn make_public(jwk: &mut Value) {
+    if let Some(members) = jwk.as_object_mut() {
+        members.retain(|name, _| !matches!(name.as_str(), "d" | "p" | "q" | "dp" | "dq" | "qi" | "priv"));
+    }
+}
+
 impl Row {
     fn house(&self) -> Result<House, Failed> {
         let keystore = Keystore::ephemeral(Defaults::default()).map_err(Failed::of)?;
-        let jwk = jwk(self.kid)?.to_string();
-        keystore.import(jwk.as_bytes(), &ImportOptions::default()).map_err(Failed::of)?;
+        let mut jwk = jwk(self.kid)?;
+        if matches!(self.structure, Structure::Sign1(_)) {
+            make_public(&mut jwk);
+        }
+        keystore.import(jwk.to_string().as_bytes(), &ImportOptions::default()).map_err(Failed::of)?;
         Ok(House::new(keystore.into(), Limits::default()))
     }
 

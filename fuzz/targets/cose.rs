@@ -9,7 +9,8 @@ use libfuzzer_sys::fuzz_target;
 use paperknife::envelope::{self, Envelope, Limits, Reading};
 use paperknife::guard::{Arrival, Guess};
 use paperknife::item::{Claims, Compat, CoseType, Sealed, Timestamp};
-use paperknife::opening::{Finding, House, find};
+use paperknife::opening::{House, find};
+use paperknife::store::ledger::Finding;
 
 /// Keys of each kind, with kids of one letter that a mutation finds soon.
 const KEYS: &str = r#"{"keys":[

@@ -10,7 +10,8 @@ use libfuzzer_sys::fuzz_target;
 use paperknife::envelope::{self, Envelope, Limits, Reading};
 use paperknife::guard::{Arrival, Guess};
 use paperknife::item::{Claims, Compat, Format, Sealed, Timestamp};
-use paperknife::opening::{Finding, House, find, off_by_default};
+use paperknife::opening::{House, find, off_by_default};
+use paperknife::store::ledger::Finding;
 
 /// Keys of each kind, with kids of one letter that a mutation finds soon.
 const KEYS: &str = r#"{"keys":[
