@@ -55,11 +55,21 @@ impl<'a> Arrival<'a> {
         Self {
             relay: &taken.origin.relay,
             tenant: &taken.origin.tenant,
-            received_at: taken.received_at,
-            claims: &taken.claims,
             unauthenticated_sender: taken.origin.unauthenticated_sender,
+            ..Self::offline(&taken.claims, Compat::STRICT, taken.received_at)
+        }
+    }
+
+    /// What no relay brought: in the default tenant, and strict but for what the caller goes on to say.
+    pub fn offline(claims: &'a Claims, compat: &'a Compat, received_at: Timestamp) -> Self {
+        Self {
+            relay: "",
+            tenant: "default",
+            received_at,
+            claims,
+            unauthenticated_sender: false,
             external_aad: None,
-            compat: Compat::STRICT,
+            compat,
             detached: None,
             all_signers: false,
             judges_expiry: true,

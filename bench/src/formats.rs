@@ -17,7 +17,7 @@ use openssl::stack::Stack;
 use openssl::x509::store::{X509Store, X509StoreBuilder};
 use openssl::x509::{X509, X509Builder, X509Extension};
 use paperknife::envelope::Limits;
-use paperknife::guard::{Arrival, Guess};
+use paperknife::guard::Arrival;
 use paperknife::item::{Claims, Compat, Sealed, Timestamp};
 use paperknife::opening::{self, House};
 use paperknife::store::ledger::Finding;
@@ -142,15 +142,7 @@ impl Scene {
         let arrival = Arrival {
             relay: RELAY,
             tenant: TENANT,
-            received_at: Timestamp::from_seconds(1_780_000_000),
-            claims: &claims,
-            unauthenticated_sender: false,
-            external_aad: None,
-            compat: Compat::STRICT,
-            detached: None,
-            all_signers: false,
-            judges_expiry: true,
-            guess: Guess::default(),
+            ..Arrival::offline(&claims, Compat::STRICT, Timestamp::from_seconds(1_780_000_000))
         };
         for sealed in &self.sealed {
             let sealed = Sealed { bytes: sealed.as_slice().into(), cose_type: None };

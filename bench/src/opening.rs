@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use paperknife::envelope::Limits;
-use paperknife::guard::{Arrival, Guess};
+use paperknife::guard::Arrival;
 use paperknife::item::{Claims, Compat, Sealed, Timestamp};
 use paperknife::opening::{self, House};
 use paperknife::store::ledger::Finding;
@@ -94,15 +94,7 @@ impl Bench {
         Arrival {
             relay: RELAY,
             tenant: TENANT,
-            received_at: Timestamp::from_seconds(1_780_000_000),
-            claims: &self.claims,
-            unauthenticated_sender: false,
-            external_aad: None,
-            compat: Compat::STRICT,
-            detached: None,
-            all_signers: false,
-            judges_expiry: true,
-            guess: Guess::default(),
+            ..Arrival::offline(&self.claims, Compat::STRICT, Timestamp::from_seconds(1_780_000_000))
         }
     }
 

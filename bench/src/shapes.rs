@@ -14,7 +14,7 @@ use aws_lc_rs::rsa::{
 use aws_lc_rs::signature::{self, KeyPair, ParsedPublicKey, VerificationAlgorithm};
 use keystore::{Defaults, ImportOptions, Keystore};
 use paperknife::envelope::Limits;
-use paperknife::guard::{Arrival, Guess};
+use paperknife::guard::Arrival;
 use paperknife::item::{Claims, Compat, Sealed, Timestamp};
 use paperknife::opening::{self, House};
 use paperknife::store::ledger::Finding;
@@ -156,17 +156,8 @@ impl Row {
 fn open(house: &House, sealed: &Sealed) -> Result<(), Failed> {
     let claims = Claims::default();
     let arrival = Arrival {
-        relay: "",
-        tenant: "default",
-        received_at: Timestamp::from_seconds(1_780_000_000),
-        claims: &claims,
         unauthenticated_sender: true,
-        external_aad: None,
-        compat: Compat::STRICT,
-        detached: None,
-        all_signers: false,
-        judges_expiry: true,
-        guess: Guess::default(),
+        ..Arrival::offline(&claims, Compat::STRICT, Timestamp::from_seconds(1_780_000_000))
     };
     match opening::find(house, &arrival, sealed).map_err(Failed::of)? {
         Finding::Opened(..) => Ok(()),

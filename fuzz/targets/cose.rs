@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use keystore::{Defaults, ImportOptions, Keystore};
 use libfuzzer_sys::fuzz_target;
 use paperknife::envelope::{self, Envelope, Limits, Reading};
-use paperknife::guard::{Arrival, Guess};
+use paperknife::guard::Arrival;
 use paperknife::item::{Claims, Compat, CoseType, Sealed, Timestamp};
 use paperknife::opening::{House, find};
 use paperknife::store::ledger::Finding;
@@ -55,19 +55,7 @@ fuzz_target!(|bytes: &[u8]| {
             let _ = (envelope.describe(), envelope.key_names());
         }
         let claims = Claims::default();
-        let arrival = Arrival {
-            relay: "",
-            tenant: "default",
-            received_at: Timestamp::from_millis(1_790_856_030_000),
-            claims: &claims,
-            unauthenticated_sender: false,
-            external_aad: None,
-            compat,
-            detached: None,
-            all_signers: false,
-            judges_expiry: true,
-            guess: Guess::default(),
-        };
+        let arrival = Arrival::offline(&claims, compat, Timestamp::from_millis(1_790_856_030_000));
         let finding = find(&HOUSE, &arrival, &sealed).expect("no failure of ours");
         assert!(!matches!(finding, Finding::Opened(..)), "a forgery");
     }

@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 
 use crate::cli::{Failed, now, read_bytes, say};
 use crate::envelope;
+use crate::guard::Arrival;
 use crate::guard::settled::{Facts, Refusal};
-use crate::guard::{Arrival, Guess};
 use crate::item::{Claims, Compat, Departure, Reason, Sealed, Timestamp, Verdict};
 use crate::opening::{self, House};
 use crate::payload::Payload;
@@ -163,17 +163,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failed> {
     let detached = arguments.detached.as_deref().map(read_bytes).transpose()?;
     let claims = Claims { endpoint: arguments.endpoint.clone(), path: arguments.path.clone(), ..Claims::default() };
     let arrival = Arrival {
-        relay: "",
-        tenant: "default",
-        received_at: arguments.at.unwrap_or_else(now),
-        claims: &claims,
         unauthenticated_sender: compat.allows(Departure::UnauthenticatedSender),
         external_aad: arguments.aad.as_ref().map(|aad| aad.0.as_slice()),
-        compat: &compat,
         detached: detached.as_deref(),
         all_signers: arguments.signers == Signers::All,
         judges_expiry: arguments.at.is_some(),
-        guess: Guess::default(),
+        ..Arrival::offline(&claims, &compat, arguments.at.unwrap_or_else(now))
     };
     let finding = opening::find(&house, &arrival, &sealed).map_err(|failure| Failed::said(failure.to_string()))?;
     let (verdict, code) = match &finding {

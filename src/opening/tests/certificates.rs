@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256, Sha512};
 
 use super::NOW_S;
 use crate::envelope::Limits;
-use crate::guard::{Arrival, Guess};
+use crate::guard::Arrival;
 use crate::item::{Claims, Compat, Departure, KeyName, Reason, Sealed, Timestamp};
 use crate::opening::{Finding, House, find};
 
@@ -123,19 +123,7 @@ fn sender(house: &House, sealed: Vec<u8>, compat: &Compat) -> Result<String, Rea
 fn opened(house: &House, sealed: Vec<u8>, compat: &Compat) -> Finding {
     let sealed = Sealed { bytes: sealed.into(), cose_type: None };
     let claims = Claims::default();
-    let arrival = Arrival {
-        relay: "",
-        tenant: "default",
-        received_at: Timestamp::from_seconds(NOW_S),
-        claims: &claims,
-        unauthenticated_sender: false,
-        external_aad: None,
-        compat,
-        detached: None,
-        all_signers: false,
-        judges_expiry: false,
-        guess: Guess::default(),
-    };
+    let arrival = Arrival { judges_expiry: false, ..Arrival::offline(&claims, compat, Timestamp::from_seconds(NOW_S)) };
     find(house, &arrival, &sealed).unwrap()
 }
 

@@ -17,8 +17,8 @@ use serde_json::{Value, json};
 use super::NOW_S;
 use crate::envelope::Limits;
 use crate::envelope::cms::fixture::{at, contents, replaced, tlv};
+use crate::guard::Arrival;
 use crate::guard::settled::{Facts, Flag};
-use crate::guard::{Arrival, Guess};
 use crate::item::{Claims, Compat, Departure, Format, Reason, Sealed, Timestamp};
 use crate::opening::{Finding, House, find, off_by_default};
 
@@ -115,17 +115,8 @@ impl Desk {
         let owned = |text: Option<&str>| text.map(str::to_owned);
         let claims = Claims { path: owned(self.path), endpoint: owned(self.endpoint), ..Claims::default() };
         let arrival = Arrival {
-            relay: "",
-            tenant: "default",
-            received_at: Timestamp::from_seconds(NOW_S),
-            claims: &claims,
             unauthenticated_sender: compat.allows(Departure::UnauthenticatedSender),
-            external_aad: None,
-            compat: &compat,
-            detached: None,
-            all_signers: false,
-            judges_expiry: true,
-            guess: Guess::default(),
+            ..Arrival::offline(&claims, &compat, Timestamp::from_seconds(NOW_S))
         };
         find(house, &arrival, &Sealed { bytes: message.into(), cose_type: None }).unwrap()
     }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{NOW_S, facts, reason};
 use crate::envelope::Limits;
-use crate::guard::{Arrival, Guess};
+use crate::guard::Arrival;
 use crate::item::{Claims, Compat, Departure, Format, Sealed, Timestamp};
 use crate::opening::{Finding, House, find, off_by_default};
 
@@ -76,17 +76,11 @@ impl<'a> Desk<'a> {
     fn open_in(&self, house: &House, sealed: &[u8]) -> Finding {
         let compat = self.departures();
         let arrival = Arrival {
-            relay: "",
-            tenant: "default",
-            received_at: Timestamp::from_seconds(self.now_s),
-            claims: &self.claims,
             unauthenticated_sender: compat.allows(Departure::UnauthenticatedSender),
-            external_aad: None,
-            compat: &compat,
             detached: self.detached,
             all_signers: self.all_signers,
             judges_expiry: self.judges_expiry,
-            guess: Guess::default(),
+            ..Arrival::offline(&self.claims, &compat, Timestamp::from_seconds(self.now_s))
         };
         find(house, &arrival, &Sealed { bytes: sealed.into(), cose_type: None }).unwrap()
     }

@@ -5,7 +5,7 @@ use keystore::{Defaults, ImportOptions, Keystore};
 
 use super::NOW_S;
 use crate::envelope::Limits;
-use crate::guard::{Arrival, Guess};
+use crate::guard::Arrival;
 use crate::item::{Claims, Compat, Reason, Sealed, Timestamp};
 use crate::opening::{Finding, House, find};
 
@@ -27,17 +27,8 @@ fn house(kid: &str) -> House {
 fn open(house: &House, message: &[u8], unauthenticated: bool) -> Finding {
     let (compat, claims) = (Compat::default(), Claims::default());
     let arrival = Arrival {
-        relay: "",
-        tenant: "default",
-        received_at: Timestamp::from_seconds(NOW_S),
-        claims: &claims,
         unauthenticated_sender: unauthenticated,
-        external_aad: None,
-        compat: &compat,
-        detached: None,
-        all_signers: false,
-        judges_expiry: true,
-        guess: Guess::default(),
+        ..Arrival::offline(&claims, &compat, Timestamp::from_seconds(NOW_S))
     };
     find(house, &arrival, &Sealed { bytes: message.into(), cose_type: None }).unwrap()
 }

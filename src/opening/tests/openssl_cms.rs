@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use super::NOW_S;
 use crate::envelope::Limits;
 use crate::envelope::cms::fixture;
-use crate::guard::{Arrival, Guess};
+use crate::guard::Arrival;
 use crate::item::{Claims, Compat, Departure, Format, Reason, Sealed, Timestamp};
 use crate::opening::{Finding, House, find, off_by_default};
 
@@ -120,17 +120,9 @@ impl Entry {
         let detached = self.manifest["detached"].as_str().map(|name| std::fs::read(folder.join(name)).unwrap());
         let claims = Claims::default();
         let arrival = Arrival {
-            relay: "",
-            tenant: "default",
-            received_at: Timestamp::from_seconds(NOW_S),
-            claims: &claims,
             unauthenticated_sender: compat.allows(Departure::UnauthenticatedSender),
-            external_aad: None,
-            compat,
             detached: detached.as_deref(),
-            all_signers: false,
-            judges_expiry: true,
-            guess: Guess::default(),
+            ..Arrival::offline(&claims, compat, Timestamp::from_seconds(NOW_S))
         };
         let house = self.house(folder, compat);
         let start = Instant::now();

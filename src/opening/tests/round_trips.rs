@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 
 use super::NOW_S;
 use crate::envelope::Limits;
-use crate::guard::{Arrival, Guess};
+use crate::guard::Arrival;
 use crate::item::{Claims, Compat, CoseType, Format, Sealed, Timestamp};
 use crate::opening::{Finding, House, find, off_by_default};
 
@@ -234,17 +234,11 @@ fn open(house: &House, made: &Made, external_aad: &[u8], named: Option<CoseType>
     ["ed448", "rsa-oaep-sha1"].iter().for_each(|name| compat.allow(name).unwrap());
     let claims = Claims::default();
     let arrival = Arrival {
-        relay: "",
-        tenant: "default",
-        received_at: Timestamp::from_seconds(NOW_S),
-        claims: &claims,
         unauthenticated_sender: true,
         external_aad: Some(external_aad),
-        compat: &compat,
         detached: made.detached.as_deref(),
         all_signers: true,
-        judges_expiry: true,
-        guess: Guess::default(),
+        ..Arrival::offline(&claims, &compat, Timestamp::from_seconds(NOW_S))
     };
     find(house, &arrival, &Sealed { bytes: made.bytes.as_slice().into(), cose_type: named }).unwrap()
 }
@@ -298,17 +292,8 @@ fn a_partial_iv_is_added_to_the_keys_base_iv() {
     let made = Message::new(structure).seal(b"content", &mut SysRng).unwrap();
     let claims = Claims::default();
     let arrival = Arrival {
-        relay: "",
-        tenant: "default",
-        received_at: Timestamp::from_seconds(NOW_S),
-        claims: &claims,
-        unauthenticated_sender: false,
         external_aad: Some(&[]),
-        compat: Compat::STRICT,
-        detached: None,
-        all_signers: false,
-        judges_expiry: true,
-        guess: Guess::default(),
+        ..Arrival::offline(&claims, Compat::STRICT, Timestamp::from_seconds(NOW_S))
     };
     let house = House::new(keystore.into(), Limits::default());
     let finding = find(&house, &arrival, &Sealed { bytes: made.bytes.into(), cose_type: None }).unwrap();

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::{NOW_S, reason};
 use crate::envelope::Limits;
-use crate::guard::{Arrival, Guess};
+use crate::guard::Arrival;
 use crate::item::{Claims, Compat, Reason, Sealed, Timestamp};
 use crate::opening::{Finding, House, find};
 
@@ -77,17 +77,10 @@ impl Desk {
         self.compat.iter().for_each(|name| compat.allow(name).unwrap());
         let claims = Claims::default();
         let arrival = Arrival {
-            relay: "",
-            tenant: "default",
-            received_at: Timestamp::from_seconds(NOW_S),
-            claims: &claims,
             unauthenticated_sender: compat.allows(crate::item::Departure::UnauthenticatedSender),
             external_aad: self.aad.as_deref(),
-            compat: &compat,
-            detached: None,
             all_signers: self.all_signers,
-            judges_expiry: true,
-            guess: Guess::default(),
+            ..Arrival::offline(&claims, &compat, Timestamp::from_seconds(NOW_S))
         };
         let house = House::new(keystore.into(), Limits::default());
         find(&house, &arrival, &Sealed { bytes: sealed.into(), cose_type: None }).unwrap()

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::{NOW_S, reason};
 use crate::envelope::Limits;
-use crate::guard::{Arrival, Guess};
+use crate::guard::Arrival;
 use crate::item::{Claims, Compat, CoseType, Sealed, Timestamp};
 use crate::opening::{Finding, House, find, off_by_default};
 
@@ -200,17 +200,9 @@ impl Case {
         let external_aad = external(&self.message);
         let named = self.expected["tag"].is_null().then(|| cose_type(self.expected["type"].as_str().unwrap()));
         let arrival = Arrival {
-            relay: "",
-            tenant: "default",
-            received_at: Timestamp::from_seconds(NOW_S),
-            claims: &claims,
             unauthenticated_sender,
             external_aad: external_aad.as_deref(),
-            compat,
-            detached: None,
-            all_signers: false,
-            judges_expiry: true,
-            guess: Guess::default(),
+            ..Arrival::offline(&claims, compat, Timestamp::from_seconds(NOW_S))
         };
         let sealed = Sealed { bytes: self.sealed.as_slice().into(), cose_type: named };
         find(house, &arrival, &sealed).unwrap()

@@ -18,7 +18,7 @@ use paperknife_device::sequence::Memory;
 use serde_json::{Value, json};
 
 use super::{Given, Scene, run, with_records};
-use crate::guard::{Arrival, Guess};
+use crate::guard::Arrival;
 use crate::item::{Claims, Compat, Sealed, Timestamp};
 use crate::opening::explain::{Explanation, Remedy};
 
@@ -61,17 +61,8 @@ impl Desk {
 
     fn explained(&self) -> Explanation {
         let arrival = Arrival {
-            relay: "",
-            tenant: "default",
-            received_at: Timestamp::from_seconds(1_790_856_000),
-            claims: &self.claims,
-            unauthenticated_sender: false,
             external_aad: self.aad,
-            compat: Compat::STRICT,
-            detached: None,
-            all_signers: false,
-            judges_expiry: true,
-            guess: Guess::default(),
+            ..Arrival::offline(&self.claims, Compat::STRICT, Timestamp::from_seconds(1_790_856_000))
         };
         let (keys, contexts) = (vec![json!({"keys": self.keys})], self.contexts.clone());
         let scene = Scene {

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use super::{NOW_S, content_of, everything, key, key_file};
 use crate::envelope::Limits;
-use crate::guard::{Arrival, Guess};
+use crate::guard::Arrival;
 use crate::item::{Claims, Format, Sealed, Timestamp};
 use crate::opening::{Finding, House, find, off_by_default};
 
@@ -168,17 +168,10 @@ fn open(message: &[u8], detached: Option<&[u8]>) -> Finding {
     let claims = Claims::default();
     let compat = everything();
     let arrival = Arrival {
-        relay: "",
-        tenant: "default",
-        received_at: Timestamp::from_seconds(NOW_S),
-        claims: &claims,
         unauthenticated_sender: true,
-        external_aad: None,
-        compat: &compat,
         detached,
         all_signers: true,
-        judges_expiry: true,
-        guess: Guess::default(),
+        ..Arrival::offline(&claims, &compat, Timestamp::from_seconds(NOW_S))
     };
     find(&BOTH, &arrival, &Sealed { bytes: message.into(), cose_type: None }).unwrap()
 }

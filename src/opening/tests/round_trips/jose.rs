@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use super::{NOW_S, RECEIVER, VERIFIER, content_of, everything, key};
-use crate::guard::{Arrival, Guess};
+use crate::guard::Arrival;
 use crate::item::{Claims, Sealed, Timestamp};
 use crate::opening::{Finding, House, find};
 
@@ -74,17 +74,10 @@ fn open(house: &House, message: &str, detached: Option<&[u8]>) -> Finding {
     let claims = Claims::default();
     let compat = everything();
     let arrival = Arrival {
-        relay: "",
-        tenant: "default",
-        received_at: Timestamp::from_seconds(NOW_S),
-        claims: &claims,
         unauthenticated_sender: true,
-        external_aad: None,
-        compat: &compat,
         detached,
         all_signers: true,
-        judges_expiry: true,
-        guess: Guess::default(),
+        ..Arrival::offline(&claims, &compat, Timestamp::from_seconds(NOW_S))
     };
     find(house, &arrival, &Sealed { bytes: message.as_bytes().into(), cose_type: None }).unwrap()
 }
