@@ -10,10 +10,12 @@ mod binding;
 mod claims;
 pub mod cms;
 pub mod cose;
+mod curve;
 pub mod jose;
 
 pub use binding::Binding;
 pub use claims::Claims;
+pub use curve::Curve;
 
 /// Limits of threats.md §2 and cose.md §6, checked before allocation.
 #[derive(Clone, Copy, Debug)]

@@ -30,7 +30,7 @@ mod structure;
 mod walk;
 mod writer;
 
-pub use algorithm::{Cipher, Curve, Derivation, Encryption, Hash, Password, Signature, Transport, Wrap};
+pub use algorithm::{Cipher, Derivation, Encryption, Hash, Password, Signature, Transport, Wrap};
 pub use attributes::{Attributes, CertificateHash};
 pub use certificate::Named;
 pub use recipient::{Agreement, Encapsulation, Originator, Recipient, Way};

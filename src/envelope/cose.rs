@@ -30,7 +30,7 @@ mod x509;
 pub use algorithm::{Algorithm, Kind, Management};
 pub use countersign::{Countersignature, Target};
 pub use headers::{Bucket, Headers};
-pub use key::{Curve, Ordinate, PublicKey};
+pub use key::{Ordinate, PublicKey};
 pub use profile::Place;
 pub use recipient::{Recipient, Signer, Way};
 pub use structure::{Contradiction, KdfInputs, Party};

@@ -23,7 +23,7 @@ mod way;
 pub use algorithm::{Encryption, KeyManagement, Management, Signature};
 pub use claims::read as claims;
 pub use headers::{Header, Headers};
-pub use key::{Curve, PublicKey};
+pub use key::PublicKey;
 pub use pk1::Pk1;
 pub use serialization::{Form, Kind};
 pub use way::Way;

@@ -4,9 +4,9 @@
 //! [`Admitted`] is what `open` demands, and only this room makes one. A child for each family of envelopes; what all of
 //! them ask of a key stands here.
 
-use keystore::key::{KeyRef, Status};
+use keystore::key::{KeyRef, Kty, Status};
 
-use crate::envelope::Envelope;
+use crate::envelope::{Curve, Envelope};
 use crate::guard::{Arrival, Denied};
 use crate::item::{Compat, Departure, Format, Reason};
 
@@ -90,6 +90,16 @@ pub fn admit(envelope: Envelope, candidates: Candidates, arrival: &Arrival<'_>) 
 /// Whether the caller or the key's record allows a departure from the strict default.
 pub fn allows(departure: Departure, key: &KeyRef, compat: &Compat) -> bool {
     compat.allows(departure) || key.policy.compat.iter().any(|name| name == departure.as_str())
+}
+
+/// The kind of key that agrees on a curve.
+pub const fn kty(curve: Curve) -> Kty {
+    match curve {
+        Curve::P256 => Kty::Ec2P256,
+        Curve::P384 => Kty::Ec2P384,
+        Curve::P521 => Kty::Ec2P521,
+        Curve::X25519 => Kty::OkpX25519,
+    }
 }
 
 /// Judges each key; where none is admitted, the no that came latest in the order of contract.md §4 is the answer.

@@ -45,7 +45,11 @@ const ROOMS: &[Room] = &[
         "",
         "relay/profiles relay/accounts relay/transports item codec store/intake store/failure problem clock fault rate axum tokio tower sha2 tracing",
     ),
-    Room("envelope", "binding claims cose cms jose", "item codec minicbor der x509_cert serde serde_json base64 hex"),
+    Room(
+        "envelope",
+        "binding claims curve cose cms jose",
+        "item codec minicbor der x509_cert serde serde_json base64 hex",
+    ),
     Room("guard/sequence", "", "item serde"),
     Room("guard/settled", "", "item guard/sequence serde"),
     Room("guard/admit", "binding cose cms jose", "guard item envelope keystore/key"),

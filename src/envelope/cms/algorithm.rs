@@ -7,7 +7,7 @@ use std::ops::Range;
 use super::oid::{self, Arc};
 use super::too_large;
 use super::walk::{Fields, INTEGER, NULL, Node, SEQUENCE, short};
-use crate::envelope::Fault;
+use crate::envelope::{Curve, Fault};
 
 /// `AlgorithmIdentifier ::= SEQUENCE { algorithm OBJECT IDENTIFIER, parameters ANY OPTIONAL }` (RFC 5280 §4.1.1.2).
 #[derive(Clone)]
@@ -635,38 +635,22 @@ pub(super) fn is_zlib(identifier: &Identifier<'_>) -> Result<bool, Fault> {
     Ok(zlib)
 }
 
-/// A curve, by the identifiers of the originator's public key (RFC 5480 §2.1.1, RFC 8410 §3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Curve {
-    /// An EC key that leaves its curve out: the recipient's decides (RFC 5753 §3.1.1).
-    Implied,
-    /// P-256.
-    P256,
-    /// P-384.
-    P384,
-    /// P-521.
-    P521,
-    /// X25519.
-    X25519,
-}
-
-impl Curve {
-    /// None: not implemented.
-    pub(super) fn of(identifier: &Identifier<'_>) -> Result<Option<Self>, Fault> {
-        match (identifier.is(), identifier.parameters) {
-            ((Arc::X962, [2, 1]), None) => Ok(Some(Self::Implied)),
-            ((Arc::X962, [2, 1]), Some(node)) if node.tag() == NULL => Ok(Some(Self::Implied)),
-            ((Arc::X962, [2, 1]), Some(node)) => Ok(match node.contents() {
-                oid::P256 => Some(Self::P256),
-                oid::P384 => Some(Self::P384),
-                oid::P521 => Some(Self::P521),
-                _ => None,
-            }),
-            ((Arc::Thawte, [110]), parameters) => match parameters {
-                None => Ok(Some(Self::X25519)),
-                Some(_) => Err(Fault::malformed("parameters where there are none")),
-            },
-            _ => Ok(None),
-        }
+/// The curve of an originator's public key (RFC 5480 §2.1.1, RFC 8410 §3): none implemented, else the one that is named;
+/// an EC key may leave it out, and the recipient's decides then (RFC 5753 §3.1.1).
+pub(super) fn curve(identifier: &Identifier<'_>) -> Result<Option<Option<Curve>>, Fault> {
+    match (identifier.is(), identifier.parameters) {
+        ((Arc::X962, [2, 1]), None) => Ok(Some(None)),
+        ((Arc::X962, [2, 1]), Some(node)) if node.tag() == NULL => Ok(Some(None)),
+        ((Arc::X962, [2, 1]), Some(node)) => Ok(match node.contents() {
+            oid::P256 => Some(Some(Curve::P256)),
+            oid::P384 => Some(Some(Curve::P384)),
+            oid::P521 => Some(Some(Curve::P521)),
+            _ => None,
+        }),
+        ((Arc::Thawte, [110]), parameters) => match parameters {
+            None => Ok(Some(Some(Curve::X25519))),
+            Some(_) => Err(Fault::malformed("parameters where there are none")),
+        },
+        _ => Ok(None),
     }
 }

@@ -5,13 +5,13 @@
 
 use std::ops::Range;
 
-use super::algorithm::{self, Curve, Derivation, Hash, Identifier, Password, Transport, Wrap};
+use super::algorithm::{self, Derivation, Hash, Identifier, Password, Transport, Wrap};
 use super::certificate::Named;
 use super::oid::{self, Arc};
 use super::too_large;
 use super::walk::{BIT_STRING, Fields, INTEGER, Node, SEQUENCE, Source, context, short};
 use super::writer;
-use crate::envelope::Fault;
+use crate::envelope::{Curve, Fault};
 
 /// Recipients, the keys within key agreements counted one by one.
 const RECIPIENTS: usize = 32;
@@ -78,8 +78,8 @@ pub struct Encapsulation {
 /// The sender's side of a key agreement.
 #[derive(Clone, Debug)]
 pub enum Originator {
-    /// A key made for the message: its curve, and the point as written.
-    Key(Curve, Range<usize>),
+    /// A key made for the message: its curve where it says, and the point as written.
+    Key(Option<Curve>, Range<usize>),
     /// A static key, by its certificate.
     Named(Named),
 }
@@ -186,7 +186,7 @@ fn originator(node: Node<'_>) -> Result<Option<Originator>, Fault> {
         return Ok(Named::of(node, 0)?.map(Originator::Named));
     }
     let mut fields = node.within();
-    let curve = Curve::of(&Identifier::next(&mut fields)?)?;
+    let curve = algorithm::curve(&Identifier::next(&mut fields)?)?;
     let point = fields.one(BIT_STRING, "a public key is due")?.bits().and_then(short)?;
     fields.end("after an originator's key")?;
     Ok(curve.map(|curve| Originator::Key(curve, point)))

@@ -8,7 +8,7 @@ use super::algorithm::Algorithm;
 use super::headers::{Bucket, Header, Headers, Rare};
 use super::key::PublicKey;
 use super::{Countersignature, Message, Place, Recipient, Signer, Way};
-use crate::envelope::Fault;
+use crate::envelope::{Curve, Fault};
 use crate::item::ContentType;
 
 impl Message {
@@ -104,7 +104,7 @@ impl Message {
     }
 
     fn describe_key(&self, key: &PublicKey) -> Value {
-        json!({"crv": key.curve.map(super::Curve::name), "x_hex": hex::encode(self.slice(&key.x))})
+        json!({"crv": key.curve.map(Curve::name), "x_hex": hex::encode(self.slice(&key.x))})
     }
 
     fn describe_rare(&self, rare: &Rare) -> Value {

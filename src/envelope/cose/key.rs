@@ -9,7 +9,7 @@ use minicbor::Decoder;
 use minicbor::data::Type;
 
 use super::headers::{Label, byte_string, label};
-use crate::envelope::Fault;
+use crate::envelope::{Curve, Fault};
 
 /// Widest coordinate, bytes: P-521's.
 const WIDEST: usize = 66;
@@ -36,50 +36,6 @@ pub enum Ordinate {
     Odd(bool),
 }
 
-/// Curves for key agreement (RFC 9053 §7.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Curve {
-    /// NIST P-256.
-    P256,
-    /// NIST P-384.
-    P384,
-    /// NIST P-521.
-    P521,
-    /// X25519.
-    X25519,
-}
-
-impl Curve {
-    /// The name in the registry.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::P256 => "P-256",
-            Self::P384 => "P-384",
-            Self::P521 => "P-521",
-            Self::X25519 => "X25519",
-        }
-    }
-
-    /// Bytes of a coordinate.
-    pub const fn width(self) -> usize {
-        match self {
-            Self::P256 | Self::X25519 => 32,
-            Self::P384 => 48,
-            Self::P521 => 66,
-        }
-    }
-
-    const fn of(kty: i64, crv: i64) -> Option<Self> {
-        match (kty, crv) {
-            (2, 1) => Some(Self::P256),
-            (2, 2) => Some(Self::P384),
-            (2, 3) => Some(Self::P521),
-            (1, 4) => Some(Self::X25519),
-            _ => None,
-        }
-    }
-}
-
 const FAULT: Fault = Fault::malformed("a key in a header");
 
 /// Reads `{1: kty, -1: crv, -2: x, -3: y}`.
@@ -100,7 +56,7 @@ pub(super) fn read(decoder: &mut Decoder<'_>, base: usize) -> Result<PublicKey, 
         }
     }
     let kty = kty.ok_or(Fault::malformed("a key without a type"))?;
-    let curve = crv.and_then(|crv| Curve::of(kty, crv));
+    let curve = crv.and_then(|crv| curve(kty, crv));
     let fits = match (curve, &x, &y) {
         (None, ..) => true,
         (Some(Curve::X25519), Some(u), None) => u.len() == Curve::X25519.width(),
@@ -113,6 +69,17 @@ pub(super) fn read(decoder: &mut Decoder<'_>, base: usize) -> Result<PublicKey, 
         return Err(Fault::malformed("a key without a coordinate, or of another width than its curve's"));
     }
     Ok(PublicKey { curve, x: x.unwrap_or_default(), y, plain })
+}
+
+/// By its numbers in the registry.
+const fn curve(kty: i64, crv: i64) -> Option<Curve> {
+    match (kty, crv) {
+        (2, 1) => Some(Curve::P256),
+        (2, 2) => Some(Curve::P384),
+        (2, 3) => Some(Curve::P521),
+        (1, 4) => Some(Curve::X25519),
+        _ => None,
+    }
 }
 
 fn number(decoder: &mut Decoder<'_>) -> Result<i64, Fault> {

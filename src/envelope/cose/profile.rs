@@ -4,8 +4,8 @@
 //! matter of the format and stands here.
 
 use super::headers::{Bucket, Headers};
-use super::key::Curve;
 use super::{Message, Recipient, Way};
+use crate::envelope::Curve;
 use crate::item::CoseType;
 
 /// Where a message stands in a shape.

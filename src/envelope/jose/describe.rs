@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::headers::Headers;
 use super::{Body, Form, Kind, Message, Way};
+use crate::envelope::Curve;
 
 impl Message {
     /// Structure, serialization, headers by place, recipients or signatures, sizes.
@@ -96,7 +97,7 @@ fn describe_headers(headers: &Headers) -> Value {
         shown.put("b64", b64.protected, json!(b64.value));
     }
     if let Some(epk) = &headers.epk {
-        let curve = epk.value.curve.map(super::Curve::name);
+        let curve = epk.value.curve.map(Curve::name);
         shown.put("epk", epk.protected, json!({"crv": curve, "x_hex": hex::encode(&epk.value.x)}));
     }
     if let Some(pk1) = &headers.pk1 {

@@ -6,7 +6,7 @@
 
 use super::json::{Object, Value};
 use super::text;
-use crate::envelope::Fault;
+use crate::envelope::{Curve, Fault};
 
 /// Members that only a private or symmetric JWK has (RFC 7518 §6, RFC 9964).
 const PRIVATE: [&str; 9] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"];
@@ -22,50 +22,6 @@ pub struct PublicKey {
     pub y: Option<Vec<u8>>,
 }
 
-/// Curves for key agreement (RFC 7518 §6.2.1.1, RFC 8037 §2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Curve {
-    /// NIST P-256.
-    P256,
-    /// NIST P-384.
-    P384,
-    /// NIST P-521.
-    P521,
-    /// X25519.
-    X25519,
-}
-
-impl Curve {
-    /// The name in the registry.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::P256 => "P-256",
-            Self::P384 => "P-384",
-            Self::P521 => "P-521",
-            Self::X25519 => "X25519",
-        }
-    }
-
-    /// Bytes of a coordinate.
-    pub const fn width(self) -> usize {
-        match self {
-            Self::P256 | Self::X25519 => 32,
-            Self::P384 => 48,
-            Self::P521 => 66,
-        }
-    }
-
-    fn of(kty: &str, crv: &str) -> Option<Self> {
-        match (kty, crv) {
-            ("EC", "P-256") => Some(Self::P256),
-            ("EC", "P-384") => Some(Self::P384),
-            ("EC", "P-521") => Some(Self::P521),
-            ("OKP", "X25519") => Some(Self::X25519),
-            _ => None,
-        }
-    }
-}
-
 /// Refuses a private key in a header.
 pub(super) fn public(jwk: &Object) -> Result<(), Fault> {
     match PRIVATE.iter().any(|member| jwk.has(member)) {
@@ -78,7 +34,7 @@ pub(super) fn public(jwk: &Object) -> Result<(), Fault> {
 pub(super) fn ephemeral(jwk: &Object) -> Result<PublicKey, Fault> {
     public(jwk)?;
     let word = |name: &str| member(jwk, name)?.ok_or(Fault::malformed("epk without kty or crv"));
-    let curve = Curve::of(word("kty")?, word("crv")?);
+    let curve = curve(word("kty")?, word("crv")?);
     let coordinate = |name: &str| member(jwk, name)?.map(text::bytes).transpose();
     let (x, y) = (coordinate("x")?, coordinate("y")?);
     let wide = |of: &Option<Vec<u8>>, curve: Curve| of.as_ref().is_some_and(|bytes| bytes.len() == curve.width());
@@ -90,6 +46,17 @@ pub(super) fn ephemeral(jwk: &Object) -> Result<PublicKey, Fault> {
     match fits {
         true => Ok(PublicKey { curve, x: x.unwrap_or_default(), y }),
         false => Err(Fault::malformed("epk without a coordinate, or of another width than its curve's")),
+    }
+}
+
+/// By its names in the registry.
+fn curve(kty: &str, crv: &str) -> Option<Curve> {
+    match (kty, crv) {
+        ("EC", "P-256") => Some(Curve::P256),
+        ("EC", "P-384") => Some(Curve::P384),
+        ("EC", "P-521") => Some(Curve::P521),
+        ("OKP", "X25519") => Some(Curve::X25519),
+        _ => None,
     }
 }
 

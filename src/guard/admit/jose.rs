@@ -6,9 +6,9 @@
 use keystore::key::{Algorithm, KeyRef, Kty, Shape};
 
 use crate::envelope::Binding;
-use crate::envelope::jose::{Curve, Kind, Management, Message, Place, Way};
+use crate::envelope::jose::{Kind, Management, Message, Place, Way};
 use crate::guard::admit::binding::Expected;
-use crate::guard::admit::{each, usable};
+use crate::guard::admit::{each, kty, usable};
 use crate::guard::{Arrival, Denied};
 use crate::item::{Format, Reason};
 
@@ -168,7 +168,7 @@ impl Fitness {
             Kty::Symmetric => !key.policy.derive,
             _ => key.private != self.own.is_signature(),
         };
-        half && self.own.suits_jose(key.kty) && (!agrees || epk.is_some_and(|curve| is_on(key.kty, curve)))
+        half && self.own.suits_jose(key.kty) && (!agrees || epk.is_some_and(|curve| kty(curve) == key.kty))
     }
 
     /// Whether policy allows what fits.
@@ -202,14 +202,5 @@ fn use_of(algorithm: Algorithm) -> Use {
         _ if algorithm.is_aead() => Use::Content,
         _ if algorithm.suits_jose(Kty::Symmetric) => Use::Wrap,
         _ => Use::Agreement,
-    }
-}
-
-const fn is_on(kty: Kty, curve: Curve) -> bool {
-    match curve {
-        Curve::P256 => matches!(kty, Kty::Ec2P256),
-        Curve::P384 => matches!(kty, Kty::Ec2P384),
-        Curve::P521 => matches!(kty, Kty::Ec2P521),
-        Curve::X25519 => matches!(kty, Kty::OkpX25519),
     }
 }

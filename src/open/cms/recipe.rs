@@ -8,11 +8,13 @@ use keystore::key::{Algorithm, KeyRef, Kty};
 use keystore::recipe::{self, Authentic, EcY, Info, Management, Nonce, Peer, Point, Recipe, Start, Step, Under};
 use keystore::{Keystore, OpenError};
 
+use crate::envelope::Curve;
 use crate::envelope::cms::{
-    Agreement, Cipher, Curve, Derivation, Encapsulation, Encryption, Hash, Message, Originator, Password, Signature,
+    Agreement, Cipher, Derivation, Encapsulation, Encryption, Hash, Message, Originator, Password, Signature,
     Transport, Way as Asked, Wrap,
 };
 use crate::guard::admit::cms::{Attempt, Way};
+use crate::guard::admit::kty;
 
 type Run = Result<(Vec<u8>, Authentic), OpenError>;
 
@@ -186,14 +188,12 @@ fn decapsulate<'a>(
 }
 
 /// A point as SEC 1 §2.3.3 writes it, on our key's curve: a message that names another is not for it (RFC 5753 §3.1.1).
-fn on_curve<'a>(curve: Curve, written: &'a [u8], key: &KeyRef) -> Option<Point<'a>> {
+fn on_curve<'a>(curve: Option<Curve>, written: &'a [u8], key: &KeyRef) -> Option<Point<'a>> {
     let kty = match curve {
-        Curve::Implied if key.kty == Kty::OkpX25519 => return None,
-        Curve::Implied => key.kty,
-        Curve::P256 => Kty::Ec2P256,
-        Curve::P384 => Kty::Ec2P384,
-        Curve::P521 => Kty::Ec2P521,
-        Curve::X25519 => return Some(Point { kty: Kty::OkpX25519, x: written, y: None }),
+        None if key.kty == Kty::OkpX25519 => return None,
+        None => key.kty,
+        Some(Curve::X25519) => return Some(Point { kty: Kty::OkpX25519, x: written, y: None }),
+        Some(curve) => kty(curve),
     };
     let width = width(kty)?;
     match written {

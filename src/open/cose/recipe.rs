@@ -12,8 +12,9 @@ use keystore::{Keystore, OpenError};
 
 use crate::envelope::Binding;
 use crate::envelope::cose::headers::Headers;
-use crate::envelope::cose::{self, Curve, Message, Ordinate, PublicKey, Recipient};
+use crate::envelope::cose::{self, Message, Ordinate, PublicKey, Recipient};
 use crate::guard::admit::cose::{Attempt, Peer as Side};
+use crate::guard::admit::kty;
 use crate::item::CoseType;
 
 /// Runs one recipe: one key, all its bindings. `under` is the authentic layer around.
@@ -134,12 +135,7 @@ fn agree<'a>(
 }
 
 fn point<'a>(message: &'a Message, key: &'a PublicKey) -> Option<Point<'a>> {
-    let kty = match key.curve? {
-        Curve::P256 => Kty::Ec2P256,
-        Curve::P384 => Kty::Ec2P384,
-        Curve::P521 => Kty::Ec2P521,
-        Curve::X25519 => Kty::OkpX25519,
-    };
+    let kty = kty(key.curve?);
     let y = key.y.as_ref().map(|y| match y {
         Ordinate::Full(y) => EcY::Full(message.slice(y)),
         Ordinate::Odd(odd) => EcY::Odd(*odd),

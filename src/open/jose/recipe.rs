@@ -7,8 +7,9 @@ use keystore::key::{Algorithm, Kty};
 use keystore::recipe::{Authentic, EcY, Hash, Management, Nonce, Peer, Point, Recipe, Start, Step};
 use keystore::{Keystore, OpenError};
 
-use crate::envelope::jose::{self, Curve, Encryption, Header, Message, PublicKey, Way};
+use crate::envelope::jose::{self, Encryption, Header, Message, PublicKey, Way};
 use crate::guard::admit::jose::Attempt;
+use crate::guard::admit::kty;
 
 /// Runs one attempt.
 pub(super) fn run(
@@ -79,12 +80,7 @@ fn agree<'a>(way: &'a Way, attempt: &'a Attempt) -> Option<Start<'a>> {
 }
 
 fn point(key: &PublicKey) -> Option<Point<'_>> {
-    let kty = match key.curve? {
-        Curve::P256 => Kty::Ec2P256,
-        Curve::P384 => Kty::Ec2P384,
-        Curve::P521 => Kty::Ec2P521,
-        Curve::X25519 => Kty::OkpX25519,
-    };
+    let kty = kty(key.curve?);
     Some(Point { kty, x: &key.x, y: key.y.as_deref().map(EcY::Full) })
 }
 

@@ -4,8 +4,9 @@
 
 use keystore::key::{Algorithm, KeyRef, Kty};
 
-use crate::envelope::cose::{self, Curve, Kind, Management, Message, Way};
-use crate::guard::admit::allows;
+use crate::envelope::Curve;
+use crate::envelope::cose::{self, Kind, Management, Message, Way};
+use crate::guard::admit::{allows, kty};
 use crate::guard::{Arrival, Denied};
 use crate::item::{Departure, Reason};
 
@@ -56,8 +57,10 @@ impl Fitness {
     /// Whether the key is of the type, and of the half, that its own algorithm takes.
     pub(super) fn fits(&self, key: &KeyRef) -> bool {
         match family(self.own) {
-            Family::Agreement => key.private && agrees(key.kty) && self.curve.is_none_or(|curve| is_on(key.kty, curve)),
-            Family::Hpke => key.private && agrees(key.kty),
+            Family::Agreement => {
+                key.private && key.kty.agrees() && self.curve.is_none_or(|curve| kty(curve) == key.kty)
+            }
+            Family::Hpke => key.private && key.kty.agrees(),
             Family::Signature => !key.private && verifies(self.own, key.kty),
             Family::Transport => key.private && key.kty == Kty::Rsa,
             Family::Aead | Family::Cipher | Family::Mac | Family::Wrap | Family::Derivation => {
@@ -123,19 +126,6 @@ fn family(algorithm: Algorithm) -> Family {
         Some(Kind::Aead { .. }) => Family::Aead,
         Some(Kind::Hpke | Kind::Management(Management::Hpke)) => Family::Hpke,
         Some(Kind::Signature) | None => Family::Signature,
-    }
-}
-
-const fn agrees(kty: Kty) -> bool {
-    matches!(kty, Kty::Ec2P256 | Kty::Ec2P384 | Kty::Ec2P521 | Kty::OkpX25519)
-}
-
-const fn is_on(kty: Kty, curve: Curve) -> bool {
-    match curve {
-        Curve::P256 => matches!(kty, Kty::Ec2P256),
-        Curve::P384 => matches!(kty, Kty::Ec2P384),
-        Curve::P521 => matches!(kty, Kty::Ec2P521),
-        Curve::X25519 => matches!(kty, Kty::OkpX25519),
     }
 }
 
