@@ -4,7 +4,7 @@
 //! [`Admitted`] is what `open` demands, and only this room makes one. A child for each family of envelopes; what all of
 //! them ask of a key stands here.
 
-use keystore::key::{KeyRef, Kty, Status};
+use keystore::key::{Algorithm, KeyRef, Kty, Policy, Shape, Status};
 
 use crate::envelope::{Curve, Envelope};
 use crate::guard::{Arrival, Denied};
@@ -14,6 +14,9 @@ mod binding;
 pub mod cms;
 pub mod cose;
 pub mod jose;
+
+/// An algorithm of the family's registry that the strongroom does not run.
+const UNKNOWN: Denied = Denied::new(Reason::Unsupported, "an algorithm that this version does not run");
 
 /// The keys that an envelope names, and how it does.
 #[derive(Clone, Debug)]
@@ -122,6 +125,28 @@ fn each<C, A>(candidates: Vec<C>, attempt: impl Fn(C) -> Result<A, Denied>) -> R
 fn later(denied: Option<Denied>, why: Denied) -> Denied {
     let order = |denied: &Denied| Reason::ALL.iter().position(|reason| *reason == denied.reason);
     denied.filter(|denied| order(denied) > order(&why)).unwrap_or(why)
+}
+
+/// A symmetric key under the profile whose policy asks for a signature does not open what has none inside.
+fn shape_allowed(policy: &Policy, signed_inside: bool) -> Result<(), Denied> {
+    let (allows_s, allows_g) = (policy.shapes.contains(&Shape::S), policy.shapes.contains(&Shape::G));
+    match (signed_inside, allows_s, allows_g) {
+        (true, _, true) | (false, true, _) => Ok(()),
+        (false, false, _) => Err(Denied::new(Reason::UnauthenticatedSender, "unsigned where a signature is due")),
+        (true, _, false) => Err(Denied::new(Reason::ShapeNotAllowed, "shape G is not allowed for this key")),
+    }
+}
+
+/// What the key itself does is in its policy; where it is not, `alike` tells an algorithm of the same kind from a key for
+/// another purpose (keystore.md K6).
+fn in_policy(own: Algorithm, key: &KeyRef, alike: impl Fn(Algorithm) -> bool) -> Result<(), Denied> {
+    let algs = &key.policy.algs;
+    let reason = match algs.contains(&own) {
+        true => return Ok(()),
+        false if algs.iter().copied().any(alike) => Reason::AlgNotAllowed,
+        false => Reason::KeyNotUsable,
+    };
+    Err(Denied::new(reason, "an algorithm outside the key's policy"))
 }
 
 /// Type and use (`fits`), state, time and format of a key (keystore.md §5). Disabled is judged now, windows at arrival.

@@ -7,7 +7,7 @@ use keystore::key::{Algorithm, KeyRef, Kty};
 use crate::envelope::Binding;
 use crate::envelope::cms::{self, Attributes, Hash, Message, Recipient, Signature, Statement, Transport, Wrap};
 use crate::guard::admit::binding::Expected;
-use crate::guard::admit::{each, usable};
+use crate::guard::admit::{UNKNOWN, each, in_policy, usable};
 use crate::guard::{Arrival, Denied};
 use crate::item::{Format, Reason};
 
@@ -133,8 +133,6 @@ fn attempt(message: &Message, candidate: Candidate, arrival: &Arrival<'_>) -> Re
     Ok(Attempt { way, key, sender, content, management, binding })
 }
 
-const UNKNOWN: Denied = Denied::new(Reason::Unsupported, "an algorithm that this version does not run");
-
 /// The algorithm of the content step, and that of the key management.
 fn algorithms(message: &Message, way: Way, sender: bool) -> Result<(Algorithm, Option<Algorithm>), Denied> {
     let content = match way {
@@ -218,14 +216,8 @@ fn fits(own: Algorithm, key: &KeyRef) -> bool {
 
 /// One key, one family of algorithms (keystore.md K6), and of that family those of its policy.
 fn allowed(own: Algorithm, key: &KeyRef) -> Result<(), Denied> {
-    let algs = &key.policy.algs;
-    if algs.contains(&own) {
-        return Ok(());
-    }
-    let kind = |of: &Algorithm| (of.is_aead(), of.is_mac(), of.is_signature(), of.is_unauthenticated());
-    let same = algs.iter().any(|algorithm| kind(algorithm) == kind(&own));
-    let reason = if same { Reason::AlgNotAllowed } else { Reason::KeyNotUsable };
-    Err(Denied::new(reason, "an algorithm outside the key's policy"))
+    let kind = |of: Algorithm| (of.is_aead(), of.is_mac(), of.is_signature(), of.is_unauthenticated());
+    in_policy(own, key, |listed| kind(listed) == kind(own))
 }
 
 /// What the message says that it is for, under the key of its sender (cms.md §10).

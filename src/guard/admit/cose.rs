@@ -2,13 +2,13 @@
 //!
 //! Imports its parent, `guard`, `envelope`, `item` and the keystore's data.
 
-use keystore::key::{Algorithm, KeyRef, Policy, Shape};
+use keystore::key::{Algorithm, KeyRef, Policy};
 
 use crate::envelope::Binding;
 use crate::envelope::cose::{Message, Place, Way};
 use crate::guard::admit::binding::Expected;
 use crate::guard::admit::cose::fitness::Fitness;
-use crate::guard::admit::{allows, each, usable};
+use crate::guard::admit::{allows, each, shape_allowed, usable};
 use crate::guard::{Arrival, Denied};
 use crate::item::{ContentType, CoseType, Departure, Format, Reason};
 
@@ -166,7 +166,7 @@ fn attempt(message: &Message, candidate: Candidate, arrival: &Arrival<'_>) -> Re
     let fitness = Fitness::of(message, way, &key, arrival.guess.algorithm)?;
     usable(fitness.fits(&key), &key, Format::Cose, arrival)?;
     fitness.allowed(&key, arrival)?;
-    shape_allowed(message, policy)?;
+    shape_fits(message, policy)?;
     let unchecked = allows(Departure::KdfNoNonce, &key, arrival.compat);
     let kdf_context = kdf::context(message, way, &key, unchecked)?;
     let bound = bound(message, &key, arrival);
@@ -195,16 +195,9 @@ fn strict_form(message: &Message, way: Way) -> Result<(), Denied> {
 }
 
 /// A symmetric key whose policy asks for a signature does not open what has none.
-fn shape_allowed(message: &Message, policy: &Policy) -> Result<(), Denied> {
-    if !policy.strict_profile || message.structure() != CoseType::Encrypt0 {
-        return Ok(());
-    }
-    let (allows_s, allows_g) = (policy.shapes.contains(&Shape::S), policy.shapes.contains(&Shape::G));
-    match (holds_sign1(message), allows_s, allows_g) {
-        (true, _, true) | (false, true, _) => Ok(()),
-        (false, false, _) => Err(Denied::new(Reason::UnauthenticatedSender, "unsigned where a signature is due")),
-        (true, _, false) => Err(Denied::new(Reason::ShapeNotAllowed, "shape G is not allowed for this key")),
-    }
+fn shape_fits(message: &Message, policy: &Policy) -> Result<(), Denied> {
+    let asked = policy.strict_profile && message.structure() == CoseType::Encrypt0;
+    if asked { shape_allowed(policy, holds_sign1(message)) } else { Ok(()) }
 }
 
 /// Whether the content type says that a COSE_Sign1 is inside.

@@ -3,12 +3,12 @@
 //!
 //! Imports its parent, `guard`, `envelope`, `item` and the keystore's data.
 
-use keystore::key::{Algorithm, KeyRef, Kty, Shape};
+use keystore::key::{Algorithm, KeyRef, Kty};
 
 use crate::envelope::Binding;
 use crate::envelope::jose::{Kind, Management, Message, Place, Way};
 use crate::guard::admit::binding::Expected;
-use crate::guard::admit::{each, kty, usable};
+use crate::guard::admit::{UNKNOWN, each, in_policy, kty, shape_allowed, usable};
 use crate::guard::{Arrival, Denied};
 use crate::item::{Format, Reason};
 
@@ -102,7 +102,7 @@ fn attempt(message: &Message, candidate: Candidate, arrival: &Arrival<'_>) -> Re
     let fitness = Fitness::of(message, way, &key)?;
     usable(fitness.fits(way, &key), &key, Format::Jose, arrival)?;
     fitness.allowed(&key)?;
-    shape_allowed(message, way, &key)?;
+    shape_fits(message, way, &key)?;
     let binding = bound(way, &key, arrival);
     Ok(Attempt { way: nth, key, fitness, binding })
 }
@@ -115,17 +115,10 @@ fn strict_form(message: &Message, way: &Way) -> Result<(), Denied> {
 }
 
 /// A symmetric key whose policy asks for a signature does not open what has none.
-fn shape_allowed(message: &Message, way: &Way, key: &KeyRef) -> Result<(), Denied> {
+fn shape_fits(message: &Message, way: &Way, key: &KeyRef) -> Result<(), Denied> {
     let policy = &key.policy;
-    if !policy.strict_profile || message.kind() != Kind::Jwe || key.kty != Kty::Symmetric {
-        return Ok(());
-    }
-    let (allows_s, allows_g) = (policy.shapes.contains(&Shape::S), policy.shapes.contains(&Shape::G));
-    match (Message::nested(way).is_some(), allows_s, allows_g) {
-        (true, _, true) | (false, true, _) => Ok(()),
-        (false, false, _) => Err(Denied::new(Reason::UnauthenticatedSender, "unsigned where a signature is due")),
-        (true, _, false) => Err(Denied::new(Reason::ShapeNotAllowed, "shape G is not allowed for this key")),
-    }
+    let asked = policy.strict_profile && message.kind() == Kind::Jwe && key.kty == Kty::Symmetric;
+    if asked { shape_allowed(policy, Message::nested(way).is_some()) } else { Ok(()) }
 }
 
 /// What a layer is bound to: its pk1 travels in it, and is compared, never tried (jose.md §9).
@@ -144,8 +137,6 @@ struct Fitness {
     /// What the key itself does: it answers for that, for a wrapped or derived key is a fresh one.
     own: Algorithm,
 }
-
-const UNKNOWN: Denied = Denied::new(Reason::Unsupported, "an algorithm that this version does not run");
 
 impl Fitness {
     fn of(message: &Message, way: &Way, key: &KeyRef) -> Result<Self, Denied> {
@@ -173,15 +164,7 @@ impl Fitness {
 
     /// Whether policy allows what fits.
     fn allowed(self, key: &KeyRef) -> Result<(), Denied> {
-        let algs = &key.policy.algs;
-        if algs.contains(&self.own) {
-            return Ok(());
-        }
-        let reason = match algs.iter().any(|listed| use_of(*listed) == use_of(self.own)) {
-            true => Reason::AlgNotAllowed,
-            false => Reason::KeyNotUsable,
-        };
-        Err(Denied::new(reason, "an algorithm outside the key's policy"))
+        in_policy(self.own, key, |listed| use_of(listed) == use_of(self.own))
     }
 }
 

@@ -6,7 +6,7 @@ use keystore::key::{Algorithm, KeyRef, Kty};
 
 use crate::envelope::Curve;
 use crate::envelope::cose::{self, Kind, Management, Message, Way};
-use crate::guard::admit::{allows, kty};
+use crate::guard::admit::{UNKNOWN, allows, in_policy, kty};
 use crate::guard::{Arrival, Denied};
 use crate::item::{Departure, Reason};
 
@@ -23,8 +23,6 @@ pub(super) struct Fitness {
     /// It authenticates nothing.
     unauthenticated: bool,
 }
-
-const UNKNOWN: Denied = Denied::new(Reason::Unsupported, "an algorithm that this version does not run");
 
 impl Fitness {
     /// `guess`: the number of a content algorithm in place of the message's.
@@ -81,12 +79,7 @@ impl Fitness {
         if self.unauthenticated && arrival.external_aad.is_some_and(|aad| !aad.is_empty()) {
             return not_allowed("nothing binds external data to encryption without authentication");
         }
-        if key.policy.algs.contains(&self.own) {
-            return Ok(());
-        }
-        let same = key.policy.algs.iter().any(|algorithm| family(*algorithm) == family(self.own));
-        let reason = if same { Reason::AlgNotAllowed } else { Reason::KeyNotUsable };
-        Err(Denied::new(reason, "an algorithm outside the key's policy"))
+        in_policy(self.own, key, |listed| family(listed) == family(self.own))
     }
 }
 
