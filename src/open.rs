@@ -18,6 +18,7 @@ use crate::item::{Compat, ContentType, Countersigned, Format, KeyName};
 mod certificate;
 mod cms;
 mod cose;
+mod identity;
 mod jose;
 
 /// Why a layer did not open.
@@ -311,5 +312,41 @@ pub fn open(
         Admitted::Cms(admitted) => cms::open(admitted, proof, keystore, reading),
         Admitted::Cose(admitted) => cose::open(admitted, proof, keystore, reading, arrival),
         Admitted::Jose(admitted) => jose::open(admitted, proof, keystore, reading, arrival),
+    }
+}
+
+/// Most keys tried for one signer (cose.md §6, jose.md §6).
+const KEYS: usize = 8;
+
+/// Whether every signer that is known must hold: the caller says so, or the record of one of their keys.
+fn all_signers<'k>(arrival: &Arrival<'_>, mut keys: impl Iterator<Item = &'k KeyRef>) -> bool {
+    arrival.all_signers || keys.any(|key| key.policy.all_signers)
+}
+
+/// Every signer with a known key holds under one of its keys. Attempts on one way stand together.
+fn each_holds<A, W: PartialEq>(
+    attempts: &[A],
+    way: impl Fn(&A) -> W,
+    run: impl Fn(&A) -> Result<(Vec<u8>, Authentic), OpenError>,
+) -> Result<(), Unopened> {
+    for of_signer in attempts.chunk_by(|a, b| way(a) == way(b)) {
+        let mut held = Err(OpenError::Rejected);
+        for attempt in of_signer.iter().take(KEYS) {
+            held = run(attempt);
+            if !matches!(held, Err(OpenError::Rejected)) {
+                break;
+            }
+        }
+        held?;
+    }
+    Ok(())
+}
+
+/// The keys that were found for a layer; where there are none, why. `names`: by what they would be found.
+fn found<C>(candidates: Vec<C>, flaw: Option<Flaw>, names: impl FnOnce() -> Vec<KeyName>) -> Result<Vec<C>, Unopened> {
+    match flaw {
+        _ if !candidates.is_empty() => Ok(candidates),
+        Some(flaw) => Err(Unopened::Unusable(flaw)),
+        None => Err(Unopened::KeyUnknown(names())),
     }
 }

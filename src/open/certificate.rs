@@ -121,7 +121,7 @@ impl Given<'_> {
         let name = self.name()?;
         let Some(KeyName::Thumbprint { hash, value }) = &name else { return Ok(Found::default()) };
         let named = Name::Thumbprint { hash: *hash, value };
-        let keys = asks.known(asks.keystore.find(asks.arrival.tenant, Some(named))?);
+        let keys = asks.look_up(Some(named))?;
         Ok(Found { name: name.filter(|_| keys.is_empty()), keys, flaw: None })
     }
 
@@ -129,7 +129,7 @@ impl Given<'_> {
     fn by_hash(&self, asks: &Asks<'_>, usage: Usage, bound: bool, found: &mut Found) -> Result<(), Unopened> {
         let Some((hash, value)) = self.thumbprint else { return Ok(()) };
         let name = Name::Thumbprint { hash, value };
-        found.keys = asks.known(asks.keystore.find(asks.arrival.tenant, Some(name))?);
+        found.keys = asks.look_up(Some(name))?;
         if !found.keys.is_empty() || !bound {
             return Ok(());
         }
@@ -164,8 +164,12 @@ impl Given<'_> {
 }
 
 impl Asks<'_> {
-    /// Those of them that are not pending.
-    pub(in crate::open) fn known(&self, mut keys: Vec<KeyRef>) -> Vec<KeyRef> {
+    /// Keys of that name, pending ones left out; offline, without a name, all of them.
+    pub(in crate::open) fn look_up(&self, name: Option<Name<'_>>) -> Result<Vec<KeyRef>, Unopened> {
+        Ok(self.known(self.keystore.find(self.arrival.tenant, name)?))
+    }
+
+    fn known(&self, mut keys: Vec<KeyRef>) -> Vec<KeyRef> {
         let now = self.arrival.received_at.millis();
         keys.retain(|key| key.status != Status::Pending && key.not_before.is_none_or(|start| start <= now));
         keys

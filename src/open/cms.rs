@@ -12,7 +12,7 @@ use crate::envelope::cms::{Around, Hash, Message, Structure, nested};
 use crate::envelope::{Claims, Envelope, Reading};
 use crate::guard::admit::cms::{Admitted, Attempt, Way, attributes, statement};
 use crate::item::{ContentType, Format};
-use crate::open::{Layer, Opened, Proof, ProvenLayer, Unopened};
+use crate::open::{Layer, Opened, Proof, ProvenLayer, Unopened, identity};
 
 mod find;
 mod recipe;
@@ -69,24 +69,12 @@ fn layer(message: &Message, content: Vec<u8>, proof: Proof, reading: &Reading<'_
         None => match around.due {
             Some(due) => Err(Unopened::Inner(due)),
             None => {
-                let identity = proof.identity.unwrap_or_else(|| hash_of(&[message.content_type(), &content]));
+                let identity =
+                    proof.identity.unwrap_or_else(|| identity::of_nobody(&[message.content_type(), &content]));
                 Ok(Layer::Content(Opened { proof, content, identity }))
             }
         },
     }
-}
-
-/// First 16 octets of SHA-256 over parts, each with its length.
-fn hash_of(parts: &[&[u8]]) -> [u8; 16] {
-    let mut hash = Sha256::new();
-    for part in parts {
-        hash.update((part.len() as u64).to_be_bytes());
-        hash.update(part);
-    }
-    let digest = hash.finalize();
-    let mut identity = [0; 16];
-    identity.copy_from_slice(&digest[..16]);
-    identity
 }
 
 /// Whether content has that digest.
@@ -206,8 +194,6 @@ impl Opening<'_> {
     /// segments.
     fn identity(&self, way: Way, authentic: &Authentic) -> [u8; 16] {
         let (message, key) = (self.message, authentic.key());
-        let version = key.version.to_be_bytes();
-        let whose: [&[u8]; 3] = [key.tenant.as_bytes(), key.id.as_bytes(), &version];
         let what: Vec<Vec<u8>> = match (way, message.structure()) {
             (Way::Signer(nth), _) => match message.signers().get(nth).filter(|signer| signer.attributes().is_some()) {
                 Some(signer) => vec![message.covered(signer).into_owned()],
@@ -216,7 +202,6 @@ impl Opening<'_> {
             (_, Structure::AuthenticatedData) => vec![message.authenticated().into_owned()],
             _ => vec![message.encryption_identifier().to_vec(), message.aad(), message.content().to_vec()],
         };
-        let parts: Vec<&[u8]> = whose.into_iter().chain(what.iter().map(Vec::as_slice)).collect();
-        hash_of(&parts)
+        identity::of(key, &what.iter().map(Vec::as_slice).collect::<Vec<_>>())
     }
 }

@@ -7,16 +7,15 @@ use std::sync::Arc;
 
 use keystore::recipe::Authentic;
 use keystore::{Keystore, OpenError};
-use sha2::{Digest, Sha256};
 
 use crate::envelope::cose::headers::{Bucket, Header};
-use crate::envelope::cose::{Message, Place, Way, nested_type};
+use crate::envelope::cose::{Message, Place, nested_type};
 use crate::envelope::{Binding, Envelope, Reading};
 use crate::guard::Arrival;
 use crate::guard::admit::cose::{Admitted, Attempt};
 use crate::item::{Compat, CoseType, Countersigned, Format};
 use crate::open::cose::recipe::nonce;
-use crate::open::{Layer, Opened, Proof, ProvenLayer, Unopened, read_inner};
+use crate::open::{Layer, Opened, Proof, ProvenLayer, Unopened, all_signers, each_holds, identity, read_inner};
 
 mod countersign;
 mod find;
@@ -40,10 +39,10 @@ pub(super) fn open(
     arrival: &Arrival<'_>,
 ) -> Result<Layer, Unopened> {
     let message = admitted.message();
-    let recorded = |attempt: &Attempt| attempt.key().policy.all_signers;
-    let all_signers = arrival.all_signers || admitted.attempts().iter().any(recorded);
-    if all_signers && message.structure() == CoseType::Sign {
-        others_hold(message, admitted, keystore)?;
+    if message.structure() == CoseType::Sign && all_signers(arrival, admitted.attempts().iter().map(Attempt::key)) {
+        each_holds(admitted.attempts(), Attempt::way, |attempt| {
+            recipe::run(message, attempt, &attempt.fitting(), None, keystore)
+        })?;
     }
     let mut trials = if costs_public_key_operations(message) { PUBLIC_KEY_TRIALS } else { TRIALS };
     for bindings in [Attempt::fitting, Attempt::diagnostic] {
@@ -71,26 +70,6 @@ pub(super) fn open(
 
 fn costs_public_key_operations(message: &Message) -> bool {
     !matches!(message.structure(), CoseType::Encrypt0 | CoseType::Mac0) || message.is_encapsulated()
-}
-
-/// Every signer with a known key holds under one of its keys.
-fn others_hold(message: &Message, admitted: &Admitted, keystore: &Keystore) -> Result<(), Unopened> {
-    let mut ways: Vec<Way> = admitted.attempts().iter().map(Attempt::way).collect();
-    ways.dedup();
-    for way in ways {
-        let mut held = false;
-        for attempt in admitted.attempts().iter().filter(|attempt| attempt.way() == way) {
-            match recipe::run(message, attempt, &attempt.fitting(), None, keystore) {
-                Ok(_) => held = true,
-                Err(OpenError::Rejected) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        if !held {
-            return Err(Unopened::AuthFailed);
-        }
-    }
-    Ok(())
 }
 
 /// A layer that the strongroom found authentic, and how.
@@ -156,24 +135,14 @@ impl Authenticated<'_> {
     /// which has many forms.
     fn identity(&self) -> [u8; 16] {
         let (message, key) = (self.message, self.authentic.key());
-        let mut hash = Sha256::new();
-        let mut part = |bytes: &[u8]| {
-            hash.update((bytes.len() as u64).to_be_bytes());
-            hash.update(bytes);
-        };
-        part(key.tenant.as_bytes());
-        part(key.id.as_bytes());
-        part(&key.version.to_be_bytes());
-        part(&message.authenticated(self.attempt.way(), &self.binding));
-        if message.structure().encrypts() {
-            part(nonce(message));
-            part(kid_context(message).unwrap_or_default());
-            part(message.content());
+        let authenticated = message.authenticated(self.attempt.way(), &self.binding);
+        match message.structure().encrypts() {
+            true => {
+                let kid_context = kid_context(message).unwrap_or_default();
+                identity::of(key, &[&authenticated, nonce(message), kid_context, message.content()])
+            }
+            false => identity::of(key, &[&authenticated]),
         }
-        let digest = hash.finalize();
-        let mut identity = [0; 16];
-        identity.copy_from_slice(&digest[..16]);
-        identity
     }
 }
 

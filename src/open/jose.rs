@@ -4,7 +4,6 @@
 
 use keystore::recipe::Authentic;
 use keystore::{Keystore, OpenError};
-use sha2::{Digest, Sha256};
 
 use crate::codec::inflate;
 use crate::envelope::jose::{self, Kind, Message, Place, Way};
@@ -12,7 +11,7 @@ use crate::envelope::{Binding, Claims, Envelope, Fault, Reading};
 use crate::guard::Arrival;
 use crate::guard::admit::jose::{Admitted, Attempt};
 use crate::item::{Compat, ContentType, Format, Reason};
-use crate::open::{Layer, Opened, Proof, ProvenLayer, Unopened, read_inner};
+use crate::open::{Layer, Opened, Proof, ProvenLayer, Unopened, all_signers, each_holds, identity, read_inner};
 
 mod find;
 mod recipe;
@@ -36,42 +35,21 @@ pub(super) fn open(
     arrival: &Arrival<'_>,
 ) -> Result<Layer, Unopened> {
     let message = admitted.message();
-    let recorded = |attempt: &Attempt| attempt.key().policy.all_signers;
-    let all_signers = arrival.all_signers || admitted.attempts().iter().any(recorded);
-    if all_signers && message.kind() == Kind::Jws {
-        others_hold(admitted, keystore)?;
+    if message.kind() == Kind::Jws && all_signers(arrival, admitted.attempts().iter().map(Attempt::key)) {
+        each_holds(admitted.attempts(), Attempt::way, |attempt| recipe::run(message, attempt, keystore))?;
     }
     for attempt in admitted.attempts().iter().take(TRIALS) {
-        if let Some((cleartext, authentic)) = tried(message, attempt, keystore)? {
-            let way = message.way(attempt.way()).ok_or(Unopened::AuthFailed)?;
-            let authenticated = Authenticated { message, way, attempt, authentic };
-            return authenticated.layer(cleartext, proof, keystore, reading, arrival);
+        match recipe::run(message, attempt, keystore) {
+            Ok((cleartext, authentic)) => {
+                let way = message.way(attempt.way()).ok_or(Unopened::AuthFailed)?;
+                let authenticated = Authenticated { message, way, attempt, authentic };
+                return authenticated.layer(cleartext, proof, keystore, reading, arrival);
+            }
+            Err(OpenError::Rejected) => {}
+            Err(error) => return Err(error.into()),
         }
     }
     Err(Unopened::AuthFailed)
-}
-
-/// One attempt; none where it does not hold, for whatever reason.
-fn tried(message: &Message, attempt: &Attempt, keystore: &Keystore) -> Result<Option<(Vec<u8>, Authentic)>, Unopened> {
-    match recipe::run(message, attempt, keystore) {
-        Ok(held) => Ok(Some(held)),
-        Err(OpenError::Rejected) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// Every signature with a known key holds under one of its keys.
-fn others_hold(admitted: &Admitted, keystore: &Keystore) -> Result<(), Unopened> {
-    for attempts in admitted.attempts().chunk_by(|a, b| a.way() == b.way()) {
-        let mut held = false;
-        for attempt in attempts.iter().take(TRIALS) {
-            held = held || tried(admitted.message(), attempt, keystore)?.is_some();
-        }
-        if !held {
-            return Err(Unopened::AuthFailed);
-        }
-    }
-    Ok(())
 }
 
 /// A layer that the strongroom found authentic, and how.
@@ -136,23 +114,11 @@ impl Authenticated<'_> {
     /// (threats.md A2). Never the serialization, which a relay can change, and never a signature, which has many forms.
     fn identity(&self) -> [u8; 16] {
         let (message, key) = (self.message, self.authentic.key());
-        let mut hash = Sha256::new();
-        let mut part = |bytes: &[u8]| {
-            hash.update((bytes.len() as u64).to_be_bytes());
-            hash.update(bytes);
-        };
-        part(key.tenant.as_bytes());
-        part(key.id.as_bytes());
-        part(&key.version.to_be_bytes());
-        part(&message.authenticated(self.way));
-        if message.kind() == Kind::Jwe {
-            part(message.iv());
-            part(message.content());
+        let authenticated = message.authenticated(self.way);
+        match message.kind() {
+            Kind::Jwe => identity::of(key, &[&authenticated, message.iv(), message.content()]),
+            Kind::Jws => identity::of(key, &[&authenticated]),
         }
-        let digest = hash.finalize();
-        let mut identity = [0; 16];
-        identity.copy_from_slice(&digest[..16]);
-        identity
     }
 }
 

@@ -55,7 +55,7 @@ const ROOMS: &[Room] = &[
     Room("guard/admit", "binding cose cms jose", "guard item envelope keystore/key"),
     Room("guard/settle", "", "item guard guard/sequence guard/settled open keystore/key"),
     Room("guard", "", "item"),
-    Room("open", "certificate cose cms jose", "item codec envelope guard guard/admit keystore sha2"),
+    Room("open", "certificate cose cms identity jose", "item codec envelope guard guard/admit keystore sha2"),
     Room("payload", "*", "codec item serde serde_json base64 minicbor jiff"),
     // asked by the command line alone: to a relay or an API client it would be an oracle
     Room("opening/explain", "", "item guard opening serde"),

@@ -4,15 +4,16 @@
 //! is the keystore's to say.
 
 use keystore::Keystore;
-use keystore::key::{KeyRef, Kty, Name, Status};
+use keystore::key::{KeyRef, Kty, Name};
 use keystore::trust::{Certified, Chain, Flaw, Usage};
 
 use crate::envelope::cms::{Agreement, Message, Named, Originator, Recipient, Signer, Structure, Way as Asked};
 use crate::guard::Arrival;
 use crate::guard::admit::cms::{Candidate, Way};
 use crate::item::Departure;
-use crate::open::Unopened;
+use crate::open::certificate::Asks;
 use crate::open::cms::{has_digest, quiet};
+use crate::open::{Unopened, found};
 
 /// Most keys of one name, and of a message.
 const KEYS: usize = 8;
@@ -23,13 +24,13 @@ pub(in crate::open) fn find(
     arrival: &Arrival<'_>,
     message: &Message,
 ) -> Result<Vec<Candidate>, Unopened> {
-    let mut finder = Finder { keystore, arrival, message, flaw: None };
+    let asks = Asks { keystore, arrival, format: "cms", lenient: false };
+    let mut finder = Finder { asks, message, flaw: None };
     finder.all().map_err(|why| quiet(message.around(), why))
 }
 
 struct Finder<'a> {
-    keystore: &'a Keystore,
-    arrival: &'a Arrival<'a>,
+    asks: Asks<'a>,
     message: &'a Message,
     /// Why a certificate that is known may not be used.
     flaw: Option<Flaw>,
@@ -43,7 +44,7 @@ impl Finder<'_> {
         }
         let mut candidates = Vec::new();
         if message.structure() == Structure::EncryptedData {
-            let symmetric = self.look_up(None)?.into_iter().filter(|key| key.kty == Kty::Symmetric);
+            let symmetric = self.asks.look_up(None)?.into_iter().filter(|key| key.kty == Kty::Symmetric);
             candidates.extend(symmetric.map(|key| Candidate { way: Way::Body, key, sender: None }));
         }
         let usable = |recipient: &&(usize, &Recipient)| recipient.1.fault().is_none();
@@ -56,10 +57,9 @@ impl Finder<'_> {
                 candidates.extend(keys.into_iter().map(|key| Candidate { way: Way::Signer(nth), key, sender: None }));
             }
         }
-        match self.flaw {
-            _ if !message.structure().is_keyed() || !candidates.is_empty() => Ok(candidates),
-            Some(flaw) => Err(Unopened::Unusable(flaw)),
-            None => Err(Unopened::KeyUnknown(message.key_names())),
+        match message.structure().is_keyed() {
+            true => found(candidates, self.flaw, || message.key_names()),
+            false => Ok(candidates),
         }
     }
 
@@ -67,9 +67,11 @@ impl Finder<'_> {
         let keys = match recipient.way() {
             Asked::Agreement(agreement) => return self.agreement(way, agreement, found),
             Asked::Encapsulation(encapsulation) => self.ours(&encapsulation.recipient)?,
-            Asked::Kek(identifier, _) => self.look_up(Some(Name::Kid(self.message.slice(identifier))))?,
+            Asked::Kek(identifier, _) => self.asks.look_up(Some(Name::Kid(self.message.slice(identifier))))?,
             Asked::Other(_) => Vec::new(),
-            Asked::Password(_) => self.look_up(None)?.into_iter().filter(|key| key.kty == Kty::Symmetric).collect(),
+            Asked::Password(_) => {
+                self.asks.look_up(None)?.into_iter().filter(|key| key.kty == Kty::Symmetric).collect()
+            }
             Asked::Transport(named, _) => self.ours(named)?,
         };
         found.extend(keys.into_iter().map(|key| Candidate { way, key, sender: None }));
@@ -103,8 +105,8 @@ impl Finder<'_> {
 
     /// Keys of certificates of that name: of the message, or recorded; without a certificate, pinned keys.
     fn certified(&mut self, named: &Named, usage: Usage, signer: Option<&Signer>) -> Result<Vec<KeyRef>, Unopened> {
-        let (message, tenant) = (self.message, self.arrival.tenant);
-        let recorded = self.keystore.candidates(tenant, name(message, named))?;
+        let (message, Asks { keystore, arrival, .. }) = (self.message, self.asks);
+        let recorded = keystore.candidates(arrival.tenant, name(message, named))?;
         let carried: Vec<&[u8]> = message.certificates().collect();
         let leaves = message.named(named).chain(recorded.iter().map(Vec::as_slice)).take(KEYS);
         let mut keys: Vec<KeyRef> = Vec::new();
@@ -124,9 +126,10 @@ impl Finder<'_> {
     }
 
     fn judged(&mut self, leaf: &[u8], others: &[&[u8]], usage: Usage) -> Result<Option<KeyRef>, Unopened> {
-        let any_purpose = self.arrival.compat.allows(Departure::EkuAny);
-        let chain = Chain { leaf, others, usage, format: "cms", any_purpose };
-        match self.keystore.certified(self.arrival.tenant, &chain, self.arrival.received_at.millis())? {
+        let Asks { keystore, arrival, format, .. } = self.asks;
+        let any_purpose = arrival.compat.allows(Departure::EkuAny);
+        let chain = Chain { leaf, others, usage, format, any_purpose };
+        match keystore.certified(arrival.tenant, &chain, arrival.received_at.millis())? {
             Certified::Known(key) => Ok(Some(key)),
             Certified::Unknown => Ok(None),
             Certified::Unusable(flaw) => {
@@ -138,19 +141,13 @@ impl Finder<'_> {
 
     /// The keys of that name; a key without a certificate goes by its kid as its key identifier.
     fn named(&self, named: &Named) -> Result<Vec<KeyRef>, Unopened> {
-        let keys = self.look_up(Some(name(self.message, named)))?;
+        let keys = self.asks.look_up(Some(name(self.message, named)))?;
         match named {
-            Named::Ski(identifier) if keys.is_empty() => self.look_up(Some(Name::Kid(self.message.slice(identifier)))),
+            Named::Ski(identifier) if keys.is_empty() => {
+                self.asks.look_up(Some(Name::Kid(self.message.slice(identifier))))
+            }
             _ => Ok(keys),
         }
-    }
-
-    fn look_up(&self, name: Option<Name<'_>>) -> Result<Vec<KeyRef>, Unopened> {
-        let now = self.arrival.received_at.millis();
-        let waiting = |key: &KeyRef| key.status == Status::Pending || key.not_before.is_some_and(|start| now < start);
-        let mut known = self.keystore.find(self.arrival.tenant, name)?;
-        known.retain(|key| !waiting(key));
-        Ok(known)
     }
 }
 

@@ -12,8 +12,8 @@ use crate::envelope::cose::{Management, Message, Recipient, Way};
 use crate::guard::Arrival;
 use crate::guard::admit::cose::{Candidate, Peer};
 use crate::item::{CoseType, Departure, KeyName};
-use crate::open::Unopened;
 use crate::open::certificate::{Asks, Given, Protects};
+use crate::open::{Unopened, found};
 
 /// Most keys tried for one name, and for one layer (cose.md §6).
 const KEYS: usize = 8;
@@ -39,11 +39,7 @@ pub(in crate::open) fn find(
             }
         }
     }
-    match finder.flaw {
-        _ if !candidates.is_empty() => Ok(candidates),
-        Some(flaw) => Err(Unopened::Unusable(flaw)),
-        None => Err(Unopened::KeyUnknown(finder.names)),
-    }
+    found(candidates, finder.flaw, || finder.names)
 }
 
 struct Finder<'a> {
@@ -71,8 +67,8 @@ impl<'a> Finder<'a> {
         let headers = self.message.naming(way);
         let given = self.given(headers, OWN);
         let by_kid = match &headers.kid {
-            Some(kid) => self.look_up(Some(Name::Kid(self.message.slice(&kid.value))))?,
-            None if given.is_none() => return self.look_up(None),
+            Some(kid) => self.asks.look_up(Some(Name::Kid(self.message.slice(&kid.value))))?,
+            None if given.is_none() => return self.asks.look_up(None),
             None => Vec::new(),
         };
         if given.is_none() || !by_kid.is_empty() {
@@ -127,7 +123,7 @@ impl<'a> Finder<'a> {
         let headers = self.message.naming(way);
         let given = self.given(headers, SENDER);
         let mut known = match headers.static_key_id() {
-            Some(id) => self.look_up(Some(Name::Kid(self.message.slice(id))))?,
+            Some(id) => self.asks.look_up(Some(Name::Kid(self.message.slice(id))))?,
             None if given.is_none() => Vec::new(),
             None => self.certified(&given, Usage::Agrees)?,
         };
@@ -140,9 +136,5 @@ impl<'a> Finder<'a> {
             (None, true) => Some(Peer::Wire),
         };
         Ok(known.into_iter().map(Peer::Known).chain(wire).collect())
-    }
-
-    fn look_up(&self, name: Option<Name<'_>>) -> Result<Vec<KeyRef>, Unopened> {
-        Ok(self.asks.known(self.asks.keystore.find(self.asks.arrival.tenant, name)?))
     }
 }

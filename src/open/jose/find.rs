@@ -11,8 +11,8 @@ use crate::envelope::jose::{Headers, Kind, Message};
 use crate::guard::Arrival;
 use crate::guard::admit::jose::Candidate;
 use crate::item::{Departure, KeyName};
-use crate::open::Unopened;
 use crate::open::certificate::{Asks, Given, Protects, SHA_1, SHA_256};
+use crate::open::{Unopened, found};
 
 /// The keys that an envelope names, pending ones left out. None known: [`Unopened::KeyUnknown`].
 pub(in crate::open) fn find(
@@ -28,11 +28,7 @@ pub(in crate::open) fn find(
         let keys = finder.named(way.headers())?;
         candidates.extend(keys.into_iter().map(|key| Candidate { way: nth, key }));
     }
-    match finder.flaw {
-        _ if !candidates.is_empty() => Ok(candidates),
-        Some(flaw) => Err(Unopened::Unusable(flaw)),
-        None => Err(Unopened::KeyUnknown(finder.names)),
-    }
+    found(candidates, finder.flaw, || finder.names)
 }
 
 struct Finder<'a> {
@@ -49,8 +45,8 @@ impl Finder<'_> {
     fn named(&mut self, headers: &Headers) -> Result<Vec<KeyRef>, Unopened> {
         let given = given(headers);
         let by_kid = match &headers.kid {
-            Some(kid) => self.look_up(Some(Name::Kid(kid.value.as_bytes())))?,
-            None if given.is_none() => return self.look_up(None),
+            Some(kid) => self.asks.look_up(Some(Name::Kid(kid.value.as_bytes())))?,
+            None if given.is_none() => return self.asks.look_up(None),
             None => Vec::new(),
         };
         if given.is_none() || !by_kid.is_empty() {
@@ -64,10 +60,6 @@ impl Finder<'_> {
         self.names.extend(found.name);
         self.flaw = self.flaw.or(found.flaw);
         Ok(found.keys)
-    }
-
-    fn look_up(&self, name: Option<Name<'_>>) -> Result<Vec<KeyRef>, Unopened> {
-        Ok(self.asks.known(self.asks.keystore.find(self.asks.arrival.tenant, name)?))
     }
 }
 
