@@ -13,7 +13,7 @@ use paperknife::opening::House;
 /// Keys of each kind, with kids of one letter that a mutation finds soon: as key identifiers and as names of KEKs.
 const KEYS: &str = r#"{"keys":[
  {"kty":"oct","kid":"b","k":"1pW5-Qv1nqJ8o2kYxX8b1g","alg":"A128KW"},
- {"kty":"oct","kid":"p","k":"1pW5-Qv1nqJ8o2kYxX8b1g","alg":"PWRI-KEK"},
+ {"kty":"oct","kid":"p","k":"2pW5-Qv1nqJ8o2kYxX8b1g","alg":"PWRI-KEK"},
  {"kty":"EC","crv":"P-256","kid":"e","x":"JZRcVmnY-y3T9kZt_YIMGLbzViu6DUVf-tUuvKfAZko","y":"lti-Jsfjj78T43goPdPpFu58VS5v4vflbsdBh9ksq5I","d":"hS8wSZ36hKP430Reh-H9i6iEfyLOtT8_K8YnClLenwU"},
  {"kty":"EC","crv":"P-256","kid":"f","use":"sig","x":"6MqDlR3zqATnrB-r2F263sFn-Zh7KHRwubdy1sow-Vk","y":"wl8-8lDClPsEeVnMO0I1bqLV1xij4dI6wsi2U1jf6vc"}
 ]}"#;
