@@ -37,7 +37,7 @@ pub use info::{CertificateInfo, CrlInfo, DeviceInfo, KeyInfo};
 pub use tokens::{Scope, Token, TokenInfo};
 
 use crate::cache::Cache;
-use crate::key::{Card, Entry, KeyRef, Name, Policy};
+use crate::key::{Entry, KeyRef, Name, Policy};
 use crate::ops::Material;
 use crate::private_key::Secrets;
 use crate::records::Records;
@@ -182,29 +182,15 @@ impl Keystore {
         }
     }
 
-    fn key_ref(&self, row: KeyRow) -> Result<KeyRef, String> {
+    fn key_ref(&self, mut row: KeyRow) -> Result<KeyRef, String> {
         let Ok(Secrets { material, priv_other }) = row.unseal(&self.ring) else { return Err(row.id) };
         let private = material.is_private();
         let Some(material) = Material::new(material, &row.algs) else { return Err(row.id) };
         let mut policy = self.policy(&row);
         policy.kdf_inputs.priv_other = priv_other.is_some();
-        let static_sender = row.stated.static_sender.as_ref();
-        let mut card = Card {
-            private,
-            policy,
-            static_sender: None,
-            id: row.id,
-            version: row.version,
-            tenant: row.tenant,
-            kid: row.kid,
-            device: row.device,
-            kty: row.kty,
-            status: row.status,
-            not_before: row.not_before,
-            not_after: row.not_after,
-            thumbprint: row.thumbprint,
-        };
-        card.static_sender = static_sender.and_then(|sender| enrol::static_sender(&card, sender, self.offline));
+        let static_sender = row.stated.static_sender.take();
+        let mut card = row.card(private, policy);
+        card.static_sender = static_sender.and_then(|sender| enrol::static_sender(&card, &sender, self.offline));
         let priv_other = priv_other.map(|bytes| Arc::new(cbor::byte_string(&bytes)));
         Ok(KeyRef(Arc::new(Entry { card, material, priv_other })))
     }

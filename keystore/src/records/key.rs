@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 
 use crate::cbor;
 use crate::error::AdminError;
-use crate::key::{Algorithm, Kty, Status};
+use crate::key::{Algorithm, Card, Kty, Policy, Status};
 use crate::policy::Stated;
 use crate::private_key::Secrets;
 use crate::rest::{Dek, Ring, Tampered, covered};
@@ -45,6 +45,27 @@ pub(crate) struct KeyRow {
     pub(crate) stated: Stated,
     /// None for a tombstone.
     pub(crate) sealed: Option<Vec<u8>>,
+}
+
+impl KeyRow {
+    /// What the rest of the house sees of it.
+    pub(crate) fn card(self, private: bool, policy: Policy) -> Card {
+        Card {
+            id: self.id,
+            version: self.version,
+            tenant: self.tenant,
+            kid: self.kid,
+            device: self.device,
+            kty: self.kty,
+            status: self.status,
+            not_before: self.not_before,
+            not_after: self.not_after,
+            thumbprint: self.thumbprint,
+            private,
+            policy,
+            static_sender: None,
+        }
+    }
 }
 
 /// A row as it was found: whole, or known by its id alone.

@@ -6,7 +6,7 @@ use crate::Defaults;
 use crate::certificate::Certificate;
 use crate::import::draft::jwk_thumbprint;
 use crate::import::pem;
-use crate::key::{Algorithm, Card, Entry, KeyRef, Status};
+use crate::key::{Algorithm, Entry, KeyRef, Status};
 use crate::ops::Material;
 use crate::private_key::KeyMaterial;
 use crate::records::key::{KeyRow, Use};
@@ -26,21 +26,7 @@ pub(super) fn of(
     let row = row(leaf, &material, algs, anchor, tenant, device);
     let policy = row.stated.resolve(&row, row.device.as_deref(), defaults);
     let material = Material::new(material, &row.algs).filter(|_| !row.algs.is_empty())?;
-    let card = Card {
-        id: row.id,
-        version: row.version,
-        tenant: row.tenant,
-        kid: row.kid,
-        device: row.device,
-        kty: row.kty,
-        status: row.status,
-        not_before: row.not_before,
-        not_after: row.not_after,
-        thumbprint: row.thumbprint,
-        private: false,
-        policy,
-        static_sender: None,
-    };
+    let card = row.card(false, policy);
     Some(KeyRef(Arc::new(Entry { card, material, priv_other: None })))
 }
 
