@@ -6,6 +6,7 @@ mod agreement;
 mod cbc;
 mod cbc_hmac;
 mod cbc_mac;
+mod ctr;
 #[cfg(feature = "hpke")]
 mod hpke;
 mod kdf;

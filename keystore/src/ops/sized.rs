@@ -7,13 +7,12 @@ use aes_gcm::aead::array::ArraySize;
 use aes_gcm::aead::consts::{U8, U9, U10, U11, U12, U13, U14, U15, U16};
 use aes_gcm::aead::{AeadInOut, KeyInit};
 use aes_gcm::{AesGcm, Nonce};
-use aws_lc_rs::cipher::{AES_128, AES_192, AES_256, DecryptingKey, DecryptionContext, UnboundCipherKey};
-use aws_lc_rs::iv::FixedLength;
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::key::Algorithm;
 use crate::ops::cbc_mac::CbcMac;
+use crate::ops::ctr;
 
 const BLOCK: usize = 16;
 
@@ -95,7 +94,7 @@ fn ccm(key: &[u8], aad: &[u8], sealed: Sealed<'_>) -> Option<Vec<u8>> {
     first[0] |= u8::from(!aad.is_empty()) << 6 | ((tag.len() as u8 - 2) / 2) << 3;
     first[BLOCK - wide..].copy_from_slice(length.get(8 - wide..)?);
     let mut masked = Zeroizing::new([&[0; BLOCK], ciphertext].concat());
-    ctr(key, counter, &mut masked)?;
+    ctr::decrypt(key, &counter, &mut masked)?;
     let (mask, cleartext) = masked.split_at(BLOCK);
     let mut mac = CbcMac::new(key)?.mac_padded(&[&first, &of_aad(aad)?, cleartext]);
     mac.iter_mut().zip(mask).for_each(|(byte, mask)| *byte ^= mask);
@@ -110,17 +109,6 @@ fn of_aad(aad: &[u8]) -> Option<Vec<u8>> {
         long => [&[0xff, 0xfe][..], &u32::try_from(long).ok()?.to_be_bytes()].concat(),
     };
     Some([&length, aad].concat())
-}
-
-fn ctr(key: &[u8], counter: [u8; BLOCK], bytes: &mut [u8]) -> Option<()> {
-    let cipher = match key.len() {
-        16 => &AES_128,
-        24 => &AES_192,
-        32 => &AES_256,
-        _ => return None,
-    };
-    let key = UnboundCipherKey::new(cipher, key).and_then(DecryptingKey::ctr).ok()?;
-    key.decrypt(bytes, DecryptionContext::Iv128(FixedLength::from(counter))).ok().map(drop)
 }
 
 /// The cleartext if its tag begins so; else it is wiped.

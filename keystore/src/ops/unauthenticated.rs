@@ -1,12 +1,11 @@
 //! AES-CTR and CBC (RFC 9459, RFC 3370), which notice no change: only under a layer that is authentic already, or where the
 //! operator asks for it by name.
 
-use aws_lc_rs::cipher::{AES_128, AES_192, AES_256, DecryptingKey, DecryptionContext, UnboundCipherKey};
-use aws_lc_rs::iv::FixedLength;
 use zeroize::Zeroize;
 
 use crate::key::Algorithm;
 use crate::ops::cbc::{Cbc, unpadded};
+use crate::ops::ctr;
 
 /// The cleartext. None for an IV of another length, a ciphertext that is no multiple of the block, bad padding: one answer.
 pub(crate) fn decrypt(algorithm: Algorithm, key: &[u8], iv: &[u8], ciphertext: &[u8]) -> Option<Vec<u8>> {
@@ -17,16 +16,8 @@ pub(crate) fn decrypt(algorithm: Algorithm, key: &[u8], iv: &[u8], ciphertext: &
 }
 
 fn ctr(key: &[u8], iv: &[u8], ciphertext: &[u8]) -> Option<Vec<u8>> {
-    let cipher = match key.len() {
-        16 => &AES_128,
-        24 => &AES_192,
-        32 => &AES_256,
-        _ => return None,
-    };
-    let key = UnboundCipherKey::new(cipher, key).and_then(DecryptingKey::ctr).ok()?;
     let mut cleartext = ciphertext.to_vec();
-    let iv = DecryptionContext::Iv128(FixedLength::try_from(iv).ok()?);
-    key.decrypt(&mut cleartext, iv).ok()?;
+    ctr::decrypt(key, iv, &mut cleartext)?;
     Some(cleartext)
 }
 
