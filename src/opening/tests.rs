@@ -24,6 +24,7 @@ mod cms_attacks;
 mod jose;
 mod kem;
 mod openssl_cms;
+mod pairs;
 mod round_trips;
 mod shapes;
 mod working_group;

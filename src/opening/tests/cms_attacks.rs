@@ -10,7 +10,7 @@ use paperknife_device::cms::recipient::{Identifier, KeyAgreement, Recipient};
 use paperknife_device::cms::signer::Signer;
 use paperknife_device::cms::{Cipher, Content, Nesting, Structure};
 use paperknife_device::primitive::digest::Hash;
-use paperknife_device::primitive::key::{Curve, Key};
+use paperknife_device::primitive::key::Key;
 use paperknife_device::provision::SysRng;
 use serde_json::{Value, json};
 
@@ -20,26 +20,11 @@ use crate::envelope::cms::fixture::{at, contents, replaced, tlv};
 use crate::guard::Arrival;
 use crate::guard::settled::{Facts, Flag};
 use crate::item::{Claims, Compat, Departure, Format, Reason, Sealed, Timestamp};
+use crate::opening::tests::pairs::{OURS, THEIRS, pair};
 use crate::opening::{Finding, House, find, off_by_default};
 
 const CONTENT: &[u8] = b"[{\"n\":\"temp\",\"v\":23.5}]";
 const KEK: [u8; 16] = *b"a key of sixteen";
-/// The gateway's P-256 pair of profile.md §10, and the device's.
-const OURS: [&str; 3] = [
-    "JZRcVmnY-y3T9kZt_YIMGLbzViu6DUVf-tUuvKfAZko",
-    "lti-Jsfjj78T43goPdPpFu58VS5v4vflbsdBh9ksq5I",
-    "hS8wSZ36hKP430Reh-H9i6iEfyLOtT8_K8YnClLenwU",
-];
-const THEIRS: [&str; 3] = [
-    "6MqDlR3zqATnrB-r2F263sFn-Zh7KHRwubdy1sow-Vk",
-    "wl8-8lDClPsEeVnMO0I1bqLV1xij4dI6wsi2U1jf6vc",
-    "-DpHl-Fgr8E0KPECMLgMaUs7SjL4osIJxJ3_G6yiMBM",
-];
-
-fn pair([x, y, d]: [&str; 3]) -> Key {
-    let bytes = |text: &str| URL_SAFE_NO_PAD.decode(text).unwrap();
-    Key::curve(Curve::P256, &bytes(x), &bytes(y), Some(&bytes(d))).unwrap()
-}
 
 fn named(kid: &str) -> Identifier {
     Identifier::KeyIdentifier(kid.as_bytes().to_vec())

@@ -9,7 +9,7 @@ use paperknife_device::cose::headers::{Headers, label};
 use paperknife_device::cose::recipient::{Announced, Inputs, Party, Recipient, Sender, Source};
 use paperknife_device::cose::signature::Signer;
 use paperknife_device::cose::{Message, Nonce, Structure};
-use paperknife_device::primitive::key::{Curve, Key};
+use paperknife_device::primitive::key::Key;
 use paperknife_device::provision::SysRng;
 use serde_json::{Value, json};
 
@@ -17,30 +17,12 @@ use super::{NOW_S, reason};
 use crate::envelope::Limits;
 use crate::guard::Arrival;
 use crate::item::{Claims, Compat, Reason, Sealed, Timestamp};
+use crate::opening::tests::pairs::{OURS, THEIRS, pair};
 use crate::opening::{Finding, House, find};
 
 const CONTENT: &[u8] = b"This is the content.";
 const K16: [u8; 16] = *b"a key of sixteen";
 const K32: [u8; 32] = *b"a key of two and thirty octets..";
-/// The gateway's P-256 pair of profile.md §10's kind, and a signer's.
-const OURS: [&str; 3] = [
-    "JZRcVmnY-y3T9kZt_YIMGLbzViu6DUVf-tUuvKfAZko",
-    "lti-Jsfjj78T43goPdPpFu58VS5v4vflbsdBh9ksq5I",
-    "hS8wSZ36hKP430Reh-H9i6iEfyLOtT8_K8YnClLenwU",
-];
-const THEIRS: [&str; 3] = [
-    "6MqDlR3zqATnrB-r2F263sFn-Zh7KHRwubdy1sow-Vk",
-    "wl8-8lDClPsEeVnMO0I1bqLV1xij4dI6wsi2U1jf6vc",
-    "-DpHl-Fgr8E0KPECMLgMaUs7SjL4osIJxJ3_G6yiMBM",
-];
-
-fn bytes(base64url: &str) -> Vec<u8> {
-    URL_SAFE_NO_PAD.decode(base64url).unwrap()
-}
-
-fn pair([x, y, d]: [&str; 3]) -> Key {
-    Key::curve(Curve::P256, &bytes(x), &bytes(y), Some(&bytes(d))).unwrap()
-}
 
 fn ec(kid: &str, [x, y, d]: [&str; 3], private: bool, record: &Value) -> Value {
     let mut key = json!({"kty": "EC", "crv": "P-256", "kid": kid, "x": x, "y": y, "paperknife": record});
