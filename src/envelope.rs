@@ -1,8 +1,8 @@
 //! Envelopes as they arrive: parsed, strict, unauthenticated. All in them is a claim.
 //!
-//! May import `item`, minicbor, and for JOSE serde, serde_json and base64. Not the keystore, nor any other room: whoever parses holds no key.
-//! What it hands on is names of keys, ranges of received bytes, and builders of the structures that a layer
-//! authenticates, always over the bytes received and never over a re-encoding.
+//! May import `item`, minicbor, and for JOSE serde, serde_json and base64. Not the keystore, nor any other room:
+//! whoever parses holds no key. What it hands on is names of keys, ranges of received bytes, and builders of the
+//! structures that a layer authenticates, always over the bytes received and never over a re-encoding.
 
 use crate::item::{Compat, CoseType, Format, KeyName, Reason, Sealed};
 

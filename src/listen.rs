@@ -1,10 +1,10 @@
 //! The listening socket: our own accept loop, because the framework's sets no timer and no cap.
 //!
-//! May import hyper, tokio, rustls, axum's router, and of the rooms `item` alone, for the name of a source. One rule keeps every connection honest: while no request is
-//! being answered, the connection has a deadline. A request head must be complete within `header_timeout` of its
-//! first byte (the first one, of the connection itself), and a connection that waits between requests, or does not
-//! read its answer, is cut when nothing has moved for `idle_timeout`. A client that sends nothing, or half of HTTP/2's
-//! preface, is under the same rule.
+//! May import hyper, tokio, rustls, axum's router, and of the rooms `item` alone, for the name of a source. One rule
+//! keeps every connection honest: while no request is being answered, the connection has a deadline. A request head
+//! must be complete within `header_timeout` of its first byte (the first one, of the connection itself), and a
+//! connection that waits between requests, or does not read its answer, is cut when nothing has moved for
+//! `idle_timeout`. A client that sends nothing, or half of HTTP/2's preface, is under the same rule.
 //!
 //! Draining answers what was accepted: no new connections, requests in flight finish, a waiting connection has a short
 //! moment for the request that may be on its way, and then the rest is cut at `shutdown_grace`.

@@ -1,8 +1,8 @@
 //! Rows of the attack catalogue that concern the API and have no other place: cursors, logs, defaults, paths.
 //!
-//! The others of section E: E1–E3, E5, E7, E9, E14, E21 beside their code in `src/api`, `src/delivery`; E4 in `timing`; E8, E10 in
-//! `webhooks`; E17 in `src/listen`; E19, E20 in `edge`. E22 needs an idempotency key, which this API has not: deliveries
-//! are recognised by what they hold.
+//! The others of section E: E1–E3, E5, E7, E9, E14, E21 beside their code in `src/api`, `src/delivery`; E4 in
+//! `timing`; E8, E10 in `webhooks`; E17 in `src/listen`; E19, E20 in `edge`. E22 needs an idempotency key, which this
+//! API has not: deliveries are recognised by what they hold.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

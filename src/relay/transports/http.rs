@@ -75,8 +75,9 @@ async fn deliver(
     Ok(acknowledge(receipt))
 }
 
-/// Where there is a look-up, it is one indexed read of a few microseconds: it is made here, not on another thread. A source that guesses
-/// is told to wait; the right token is taken from it all the same, so that nobody is shut out by a neighbour.
+/// Where there is a look-up, it is one indexed read of a few microseconds: it is made here, not on another thread. A
+/// source that guesses is told to wait; the right token is taken from it all the same, so that nobody is shut out by a
+/// neighbour.
 fn authenticate(
     edge: &Edge,
     relay: &str,

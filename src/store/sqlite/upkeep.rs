@@ -1,5 +1,5 @@
-//! What the writer does between commits: what is sorted behind the messages, what is older than it is kept, and checkpoints. Each step
-//! is small, in a transaction of its own, and may be lost and done again.
+//! What the writer does between commits: what is sorted behind the messages, what is older than it is kept, and
+//! checkpoints. Each step is small, in a transaction of its own, and may be lost and done again.
 //!
 //! Imports rusqlite.
 
